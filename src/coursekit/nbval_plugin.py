@@ -1,0 +1,1 @@
+"""pytest plugin for notebooks checked with nbval."""
