@@ -72,7 +72,7 @@ def exact_moments(
         one_draw = _union([_single(row) for row in rows])
         sums = reduce(_all_pairs, [one_draw] * batch_size)
     else:
-        sums = _sums_by_size(rows, batch_size)[batch_size]
+        sums = _sums_of_sets(rows, range(batch_size, batch_size + 1))[batch_size]
     return BatchMoments(sums.mean / batch_size, sums.covariance / batch_size**2, sums.count)
 
 
@@ -122,19 +122,16 @@ def _union(parts: list[_Sums]) -> _Sums:
     return _Sums(count, mean, inside + (away.T * weights) @ away)
 
 
-def _sums_by_size(rows: NDArray[Any], largest: int) -> list[_Sums]:
-    """Entry k is the list of the sums of all sets of k rows, for k = 0 … min(largest, N)."""
+def _sums_of_sets(rows: NDArray[Any], sizes: range) -> dict[int, _Sums]:
+    """For each size, the sums of all sets of that many rows (fact 2)."""
     if len(rows) == 1:
         empty = _single(rows[0] * 0)
-        return [empty, _single(rows[0])][: largest + 1]
+        return {0: empty, 1: _single(rows[0])}
     half = len(rows) // 2
-    left, right = _sums_by_size(rows[:half], largest), _sums_by_size(rows[half:], largest)
-    return [
-        _union(
-            [
-                _all_pairs(left[k], right[size - k])
-                for k in range(max(0, size - len(right) + 1), min(size, len(left) - 1) + 1)
-            ]
-        )
-        for size in range(min(largest, len(rows)) + 1)
-    ]
+    smaller = range(sizes.stop)
+    left, right = _sums_of_sets(rows[:half], smaller), _sums_of_sets(rows[half:], smaller)
+    return {
+        size: _union([_all_pairs(left[k], right[size - k]) for k in left if size - k in right])
+        for size in sizes
+        if size <= len(rows)
+    }

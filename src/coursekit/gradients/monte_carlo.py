@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import CourseError
 from .per_example import as_rows, check_batch_size
 
-_POOL_ENTRIES = 1 << 22  # 16 MB of indices at a time
+_BLOCK_ENTRIES = 1 << 22  # at most 32 MB per array, as long as one batch alone fits in that
 
 
 def monte_carlo_batch_means(
@@ -45,10 +45,13 @@ def monte_carlo_batch_means(
     check_batch_size(batch_size, len(rows), replacement=replacement)
     if num_batches < 1:
         raise CourseError(f"num_batches={num_batches}; ask for at least 1.")
+    num_examples, num_params = rows.shape
+    entries = max(num_params, batch_size if replacement else num_examples)
+    widths = _block_widths(num_batches, entries)
     draw = _with_replacement if replacement else _without_replacement
-    means = np.empty((num_batches, rows.shape[1]), dtype=rows.dtype)
+    means = np.empty((num_batches, num_params), dtype=rows.dtype)
     done = 0
-    for places in draw(len(rows), batch_size, num_batches, rng):
+    for places in draw(num_examples, batch_size, widths, rng):
         total = rows.take(places[0], axis=0)
         for place in places[1:]:
             total += rows.take(place, axis=0)
@@ -58,18 +61,17 @@ def monte_carlo_batch_means(
 
 
 def _with_replacement(
-    num_examples: int, batch_size: int, num_batches: int, rng: np.random.Generator
+    num_examples: int, batch_size: int, widths: list[int], rng: np.random.Generator
 ) -> Iterator[NDArray[np.intp]]:
     """Blocks of batches, one a column: shape ``(batch_size, width)``."""
-    for width in _widths(batch_size, num_batches):
+    for width in widths:
         yield rng.integers(0, num_examples, size=(batch_size, width))
 
 
 def _without_replacement(
-    num_examples: int, batch_size: int, num_batches: int, rng: np.random.Generator
+    num_examples: int, batch_size: int, widths: list[int], rng: np.random.Generator
 ) -> Iterator[NDArray[np.int32]]:
     """Blocks of batches, one a column: the first places of as many running shuffles."""
-    widths = _widths(num_examples, num_batches)
     columns = np.arange(widths[0])
     orders = np.repeat(np.arange(num_examples, dtype=np.int32)[:, None], widths[0], axis=1)
     for width in widths:
@@ -84,8 +86,8 @@ def _without_replacement(
         yield orders[:batch_size]
 
 
-def _widths(entries_per_batch: int, num_batches: int) -> list[int]:
-    """Sizes of the blocks that the batches are drawn in, adding up to num_batches."""
-    width = min(num_batches, max(1, _POOL_ENTRIES // entries_per_batch))
+def _block_widths(num_batches: int, entries_per_batch: int) -> list[int]:
+    """How many batches are drawn side by side, block after block, within bounded memory."""
+    width = min(num_batches, max(1, _BLOCK_ENTRIES // entries_per_batch))
     full, rest = divmod(num_batches, width)
     return [width] * full + [rest] * (rest > 0)
