@@ -1,0 +1,23 @@
+"""The Sphinx extension of the book, one module for each idea.
+
+- `pages`: what every page carries: templates without the theme's faults, a meta description;
+- `offline`: MathJax from an installed package, copied beside the pages;
+- `stored`: what an executed notebook says: its title, its minutes, its claims;
+- `claims`: the role ``claim`` and the checks that make a false link fail the build;
+- `ledger`: the table of every claim;
+- `course_map`: the parts and chapters, with their questions;
+- `explorable`: the directive that puts an interactive figure on a page without code.
+"""
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from . import claims, course_map, explorable, ledger, offline, pages
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect every module of the extension to Sphinx."""
+    for module in (pages, offline, claims, ledger, course_map, explorable):
+        module.setup(app)
+    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,49 @@
+"""The directive ``{explorable} NAME``: an interactive figure on a page that runs no code."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import coursekit.explorables as room
+from coursekit.errors import CourseError
+
+
+class AnyOption(dict[str, Any]):
+    """Options are the state of the figure: any name is taken, the figure itself checks them."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        return yaml.safe_load
+
+
+class ExplorableDirective(SphinxDirective):
+    """``{explorable} sampling`` with ``:batch_size: 4`` and the like as its first state."""
+
+    required_arguments = 1
+    option_spec = AnyOption()
+
+    def run(self) -> list[nodes.Node]:
+        """Insert the same HTML that the figure's cell stores in a notebook."""
+        for file in Path(room.__file__).parent.glob("*.*"):
+            self.env.note_dependency(str(file))
+        try:
+            figure = room.explorable(self.arguments[0], **self.options)
+        except CourseError as problem:
+            raise self.error(str(problem)) from problem
+        bundle = figure._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        return [nodes.raw("", data["text/html"], format="html")]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx."""
+    app.add_directive("explorable", ExplorableDirective)
