@@ -1,0 +1,37 @@
+# Batch by Batch. `make` alone lists what there is to do.
+# Everything runs in .venv, which tools/environment.py makes from requirements.txt.
+
+PYTHONS := python3 python3.13 python3.12 python3.11 python
+PYTHON := $(shell for python in $(PYTHONS); do "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null && echo "$$python" && break; done)
+RUN := .venv/bin/python -m
+
+.PHONY: help book serve test refresh environment clean
+
+help:
+	@echo "make book     build the book and print the page to open"
+	@echo "make serve    build the book and show it on a free local port"
+	@echo "make test     pass every test"
+	@echo "make refresh  re-execute every notebook"
+	@echo "make clean    remove what was built (the environment, .venv, stays)"
+
+book: environment
+	@echo "Building the book (seconds)"
+	@$(RUN) jupyter_book build . --quiet -W -n --keep-going
+	@$(RUN) tools.serve
+
+serve: book
+	@$(RUN) tools.serve --serve
+
+test: environment
+	@$(RUN) pytest --numprocesses 2 --dist loadfile --nbval tests notebooks
+
+refresh: environment
+	@$(RUN) coursekit.cli refresh
+
+environment:
+	@test -n "$(PYTHON)" || { echo "No Python 3 here; install Python 3.11 or newer from python.org or your system's packages."; exit 1; }
+	@$(PYTHON) tools/environment.py
+
+clean:
+	rm -rf _build build dist .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests tools notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
