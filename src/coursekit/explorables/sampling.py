@@ -1,0 +1,190 @@
+"""How wrong is one mini-batch gradient? The Python mirror of sampling.mjs.
+
+Same arithmetic in the same order, so that both give the same bits. The picture is drawn by
+sampling.mjs alone.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate, combinations, combinations_with_replacement, islice
+from typing import Any
+
+from ..data import running_example
+from .core import fixed, mulberry32
+
+NUM_DRAWS = 200
+MAX_NORM = 15
+FAVOR_FROM = 3.5  # examples whose error is at least this large are favored 3 to 1
+
+DEFAULTS: dict[str, Any] = {
+    "batch_size": 2,
+    "sampling": "without",
+    "rule": "mean",
+    "seed": 1,
+    "draws": NUM_DRAWS,
+}
+VIEWS: dict[str, dict[str, Any]] = {"sampling": {}, "sampling-clip": {"rule": "clip"}}
+
+
+def allowed(state: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+    """The values each key of the state may take."""
+    return {
+        "batch_size": range(1, 9),
+        "sampling": ("without", "with"),
+        "rule": ("mean", "clip", "favor"),
+        "seed": range(1000),
+        "draws": range(NUM_DRAWS + 1),
+    }
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Every batch there is, what they average to, and a sequence of draws from them.
+
+    Attributes
+    ----------
+    gradients
+        One (dw1, dw2) for each possible batch.
+    weights
+        How often each batch comes up, in whole numbers: its orderings times its favor.
+    mean
+        The weighted mean of ``gradients``.
+    typical_miss
+        Root mean square distance of one batch gradient from the full gradient.
+    drawn
+        Which batch each draw took.
+    average
+        The running average of the gradients drawn so far, after each draw.
+    """
+
+    gradients: list[tuple[float, float]]
+    weights: list[int]
+    mean: tuple[float, float]
+    typical_miss: float
+    drawn: list[int]
+    average: list[tuple[float, float]]
+
+
+def _example_gradients() -> tuple[list[float], list[tuple[float, float]]]:
+    """Targets, and the gradient -2 y x of each example's squared error at w = 0, b = 0."""
+    data = running_example()
+    targets = data.targets.tolist()
+    features = data.features.tolist()
+    return targets, [
+        (-2 * y * x1, -2 * y * x2) for (x1, x2), y in zip(features, targets, strict=True)
+    ]
+
+
+TARGETS, GRADIENTS = _example_gradients()
+FULL = (sum(x for x, _ in GRADIENTS) / 8, sum(y for _, y in GRADIENTS) / 8)
+
+
+def miss(point: tuple[float, float]) -> float:
+    """Distance of a point of the gradient plane from the full gradient."""
+    return math.sqrt(_distance_squared(point))
+
+
+def _distance_squared(point: tuple[float, float]) -> float:
+    dx, dy = point[0] - FULL[0], point[1] - FULL[1]
+    return dx * dx + dy * dy
+
+
+def _weight(members: tuple[int, ...], sampling: str, rule: str) -> int:
+    weight = 1
+    if sampling == "with":
+        orderings = math.factorial(len(members))
+        for member in set(members):
+            orderings //= math.factorial(members.count(member))
+        weight = orderings
+    if rule == "favor":
+        for member in members:
+            weight *= 3 if TARGETS[member] >= FAVOR_FROM else 1
+    return weight
+
+
+@cache
+def _simulate(batch_size: int, sampling: str, rule: str, seed: int) -> Solution:
+    choose = combinations_with_replacement if sampling == "with" else combinations
+    gradients, weights, sums = [], [], []
+    for members in choose(range(8), batch_size):
+        x, y = 0.0, 0.0
+        for member in members:
+            x += GRADIENTS[member][0]
+            y += GRADIENTS[member][1]
+        norm = math.sqrt(x * x + y * y) / batch_size
+        shrink = MAX_NORM / norm if rule == "clip" and norm > MAX_NORM else 1.0
+        x, y = x * shrink, y * shrink
+        sums.append((x, y))
+        gradients.append((x / batch_size, y / batch_size))
+        weights.append(_weight(members, sampling, rule))
+    up_to = list(accumulate(weights))
+    total = up_to[-1]
+    mean = tuple(
+        _in_order(weight * point[axis] for weight, point in zip(weights, sums, strict=True))
+        / (batch_size * total)
+        for axis in (0, 1)
+    )
+    squares = _in_order(
+        weight * _distance_squared(point) for weight, point in zip(weights, gradients, strict=True)
+    )
+    drawn = [bisect_right(up_to, u * total) for u in islice(mulberry32(seed), NUM_DRAWS)]
+    average, x, y = [], 0.0, 0.0
+    for t, batch in enumerate(drawn, start=1):
+        x += gradients[batch][0]
+        y += gradients[batch][1]
+        average.append((x / t, y / t))
+    return Solution(
+        gradients, weights, (mean[0], mean[1]), math.sqrt(squares / total), drawn, average
+    )
+
+
+def _in_order(values: Any) -> float:
+    """Add left to right; the built-in ``sum`` compensates its rounding since Python 3.12."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def simulate(state: Mapping[str, Any]) -> Solution:
+    """Everything the figure shows for a state, whatever number of draws is shown."""
+    return _simulate(state["batch_size"], state["sampling"], state["rule"], state["seed"])
+
+
+def describe(state: Mapping[str, Any]) -> str:
+    """The figure in words, for those who do not see it."""
+    solution = simulate(state)
+    batch_size, draws, rule = state["batch_size"], state["draws"], state["rule"]
+    count, bias = len(solution.gradients), miss(solution.mean)
+    if count == 1:
+        possible = f"1 batch of {batch_size} is possible without replacement."
+    elif state["sampling"] == "with":
+        possible = f"{count} different batches of {batch_size} are possible with replacement."
+    else:
+        possible = f"{count} batches of {batch_size} are possible without replacement."
+    if bias < 1e-9:
+        center = f"Their mean, {_point(solution.mean)}, is the full gradient."
+    else:
+        cause = "clipping" if rule == "clip" else "favoring large errors"
+        center = (
+            f"Their mean, {_point(solution.mean)}, misses the full gradient, {_point(FULL)}, by "
+            f"{fixed(bias)}: {cause} biases it, and no number of draws repairs that."
+        )
+    one = f"One batch misses by {fixed(solution.typical_miss)} (root mean square)."
+    if draws == 0:
+        walk = "No batch is drawn yet."
+    else:
+        walk = (
+            f"After {draws} {'draw' if draws == 1 else 'draws'} the running average misses the "
+            f"full gradient by {fixed(miss(solution.average[draws - 1]))}."
+        )
+    return f"{possible} {center} {one} {walk}"
+
+
+def _point(point: tuple[float, float]) -> str:
+    return f"({fixed(point[0])}, {fixed(point[1])})"
