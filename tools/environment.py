@@ -59,8 +59,8 @@ def create(python):
     free = shutil.disk_usage(str(ROOT)).free / 1e9
     if free < GIGABYTES_NEEDED:
         raise Stop(
-            f"the environment needs {GIGABYTES_NEEDED} GB and {free:.1f} GB are free on this disk; make room and run "
-            "the same command again."
+            f"the environment needs {GIGABYTES_NEEDED} GB and {free:.1f} GB are free on this "
+            "disk; make room and run the same command again."
         )
     say(f"Making .venv with {base}")
     made = subprocess.run(
@@ -92,7 +92,7 @@ def install(python):
         if name:
             packages += 1
             progress(f"{packages:4d}  {name.group(1)}")
-        elif line.startswith("Installing collected packages"):
+        elif line.startswith("Installing collected packages") and packages:
             progress(f"installing {packages} packages, about a minute")
     progress("")
     if pip.wait():

@@ -1,0 +1,46 @@
+"""The package's own tests, without torch, on every Python that the course supports.
+
+    .venv/bin/nox --reuse-existing-virtualenvs
+
+A Python that this machine does not have is reported and left out.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import nox
+
+VERSIONS = ("3.12", "3.13")  # the book's environment, which `make test` uses, is the third
+NEEDS_MORE = ("book", "explorables", "notebooks", "pytorch", "site", "tools")
+NEEDS_MORE_FILES = ("architecture", "cli", "nbval_plugin", "notebooks", "project", "pythons")
+
+
+def interpreter(version: str) -> Path | None:
+    """A Python of this version that really starts: version managers leave stubs that do not."""
+    names = [Path(folder) / f"python{version}" for folder in os.get_exec_path()]
+    managed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    names += sorted(managed.glob(f"{version}.*/bin/python{version}"))
+    for name in names:
+        if name.is_file() and not subprocess.run([name, "-c", ""], capture_output=True).returncode:
+            return name
+    return None
+
+
+FOUND = {version: path for version in VERSIONS if (path := interpreter(version))}
+os.environ["PATH"] = os.pathsep.join([*(str(p.parent) for p in FOUND.values()), os.environ["PATH"]])
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=list(VERSIONS))
+def core(session: nox.Session) -> None:
+    """Install the package as a notebook host does, without torch, and test it."""
+    session.install(
+        "--constraint=requirements.txt", "--editable=.[notebooks]", "pytest", "hypothesis"
+    )
+    session.run("python", "-c", "import importlib.util as u; assert u.find_spec('torch') is None")
+    left_out = [f"--ignore=tests/{name}" for name in NEEDS_MORE]
+    left_out += [f"--ignore=tests/test_{name}.py" for name in NEEDS_MORE_FILES]
+    session.run("pytest", "--quiet", *left_out, "tests", env={"CI": None})
