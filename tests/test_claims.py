@@ -73,6 +73,13 @@ def test_a_measured_claim_never_prints_its_ratio_unless_it_fails():
         measured("x-y", "S.", ratio=1.0, because="why")
 
 
+def test_conditions_are_counted_as_conditions():
+    claim = proved("x-y", "S.", got=[True, 2 > 1], expected=[True, True])
+    assert "2 conditions checked" in repr(claim)
+    with pytest.raises(ClaimFailed):
+        proved("x-y", "S.", got=[True, False], expected=[True, True])
+
+
 def test_a_correction_says_what_it_corrects():
     with pytest.raises(CourseError, match="corrects"):
         proved("x-y", "S.", got=1, expected=1, verdict=NOT_REPLICATED)

@@ -142,12 +142,13 @@ def proved(
             f"{id}: {statement} {worst}; got {_excerpt(left)}, expected {_excerpt(right)}, "
             f"tolerance {tolerance:g}."
         )
-    count = "1 value" if left.size == 1 else f"{left.size} values"
-    evidence = (
-        f"{count} compared, all exactly equal"
-        if exact
-        else f"{count} compared, none differs by more than {tolerance:g}"
-    )
+    count = f"{left.size} value{'s' if left.size > 1 else ''} compared"
+    if all(isinstance(value, (bool, np.bool_)) for value in right.flat):
+        evidence = f"{left.size} condition{'s' if left.size > 1 else ''} checked"
+    elif exact:
+        evidence = f"{count}, all exactly equal"
+    else:
+        evidence = f"{count}, none differs by more than {tolerance:g}"
     return Claim(id, statement, "proved exactly", verdict, _sentence(evidence, because), corrects)
 
 

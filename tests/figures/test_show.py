@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursekit.errors import CourseError
-from coursekit.figures import axes, describe, plot_bars, plot_distribution, plot_laws, show
+from coursekit.figures import (
+    axes,
+    describe,
+    plot_bars,
+    plot_distribution,
+    plot_intervals,
+    plot_laws,
+    show,
+)
 
 
 def line(y, label="loss", title="Loss falls"):
@@ -72,6 +80,12 @@ def test_bars_are_named_by_their_ticks():
     ax = plot_bars(axes(), ["clip", "drop"], [1.25, 2], label="bias")
     ax.set_title("Clipping is biased")
     assert "bias: clip 1.25, drop 2." in describe(ax)
+
+
+def test_intervals_are_named_by_their_rows():
+    ax = plot_intervals(axes(), ["first", "second"], [1, 2.5], [0.1, 0.2], expected=1)
+    ax.set_title("Two layers")
+    assert "centers: first 1, second 2.50." in describe(ax)
 
 
 def test_histograms_and_their_curve_are_described():

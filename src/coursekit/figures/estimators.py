@@ -49,7 +49,7 @@ def plot_intervals(
     rows = np.arange(len(names))
     ax.axvline(expected, color=BLUE, label="_expected")
     ax.hlines(rows, middle - half, middle + half, color=VERMILLION, lw=2)
-    ax.plot(middle, rows, "s", color=VERMILLION, label="center of each interval, by row")
+    ax.plot(middle, rows, "s", color=VERMILLION, label="centers")
     ax.set_yticks(rows, names)
     ax.invert_yaxis()
     ax.margins(y=0.15)

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.patches import StepPatch
+from matplotlib.ticker import FixedFormatter
 
 from ..errors import CourseError
 from ..rounding import significant
@@ -84,7 +85,11 @@ def _series(ax: Axes, points: int) -> Iterator[tuple[str, str]]:
     for line in ax.get_lines():
         if _named(line.get_label()):
             x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
-            yield _one_line(str(line.get_label())), _pairs(x, y, points)
+            rows = _row_names(ax)
+            yield (
+                _one_line(str(line.get_label())),
+                (_rows(x, y, rows) if rows else _pairs(x, y, points)),
+            )
     for collection in ax.collections:
         if isinstance(collection, PathCollection) and _named(collection.get_label()):
             offsets = np.ma.getdata(collection.get_offsets())
@@ -128,6 +133,17 @@ def _cloud(offsets: np.ndarray[Any, Any], points: int) -> str:
         f"up {_number(low[1])} to {_number(high[1])}, "
         f"their mean ({_number(middle[0])}, {_number(middle[1])})"
     )
+
+
+def _row_names(ax: Axes) -> list[str]:
+    """Names along the vertical axis, where it carries names instead of numbers."""
+    if not isinstance(ax.yaxis.get_major_formatter(), FixedFormatter):
+        return []
+    return [text.get_text() for text in ax.get_yticklabels()]
+
+
+def _rows(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], names: list[str]) -> str:
+    return ", ".join(f"{names[round(row)]} {_number(at)}" for at, row in zip(x, y, strict=True))
 
 
 def _bars(ax: Axes, container: BarContainer) -> str:
