@@ -39,9 +39,7 @@ class ExplorableDirective(SphinxDirective):
             figure = room.explorable(self.arguments[0], **self.options)
         except CourseError as problem:
             raise self.error(str(problem)) from problem
-        bundle = figure._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        return [nodes.raw("", data["text/html"], format="html")]
+        return [nodes.raw("", figure._repr_mimebundle_()["text/html"], format="html")]
 
 
 def setup(app: Sphinx) -> None:
