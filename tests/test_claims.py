@@ -61,6 +61,23 @@ def test_an_estimated_claim_holds_only_inside_its_interval():
             estimated("x-y", "S.", expected=1.0, interval=interval, because="95 % interval")
 
 
+def test_an_interval_lies_wholly_on_the_side_it_is_said_to():
+    claim = estimated("x-y", "S.", above=1.0, interval=(1.1, 1.2), because="95 % interval")
+    assert claim.evidence == (
+        "the interval found, [1.100, 1.200], lies above 1.000 (95 % interval)."
+    )
+    estimated("x-y", "S.", below=1.3, interval=(1.1, 1.2), because="95 % interval")
+    for bound in [{"above": 1.1}, {"above": 1.15}, {"below": 1.2}, {"below": 1.0}]:
+        with pytest.raises(ClaimFailed, match="does not fit"):
+            estimated("x-y", "S.", **bound, interval=(1.1, 1.2), because="95 % interval")
+
+
+@pytest.mark.parametrize("bounds", [{}, {"above": 1, "below": 2}, {"expected": 1, "above": 0}])
+def test_an_estimated_claim_has_exactly_one_thing_to_meet(bounds):
+    with pytest.raises(CourseError, match="give one of"):
+        estimated("x-y", "S.", **bounds, interval=(0, 3), because="95 % interval")
+
+
 def test_a_measured_claim_never_prints_its_ratio_unless_it_fails():
     claim = measured("x-y", "S.", ratio=3.14159, at_least=2, because="why")
     assert "3.14" not in repr(claim)

@@ -8,7 +8,8 @@ compares and what the claims ledger of the book is made from.
 Three kinds, by what they can promise:
 
 - `proved`: every case was looked at (enumeration), or algebra was carried out in float64;
-- `estimated`: a seeded experiment gave an interval, and the value the theory names lies inside;
+- `estimated`: a seeded experiment gave an interval; the value the theory names lies inside it, or
+  all of it lies on the side of a bound that the claim names;
 - `measured`: a ratio taken in this run meets a bound that was stated beforehand.
 """
 
@@ -156,31 +157,45 @@ def estimated(
     id: str,
     statement: str,
     *,
-    expected: float,
     interval: tuple[float, float],
+    expected: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
     because: str,
     verdict: str = HOLDS,
     corrects: str = "",
 ) -> Claim:
-    """A claim checked by a seeded experiment: ``expected`` lies inside the ``interval`` found.
+    """A claim checked by a seeded experiment that gave an ``interval``.
 
-    ``because`` says how the interval was made, for example "99 % normal interval over 2000 seeded
-    batches".
+    Either ``expected`` lies inside the interval, or the whole interval lies ``above`` or ``below``
+    a bound. ``because`` says how the interval was made, for example "99 % normal interval over
+    2000 seeded batches".
 
     Raises
     ------
     ClaimFailed
-        When ``expected`` lies outside, or the interval is not one.
+        When it does not, or the interval is not one.
     """
+    wanted = {"expected": expected, "above": above, "below": below}
+    given = {name: float(value) for name, value in wanted.items() if value is not None}
+    if len(given) != 1:
+        raise CourseError(f"claim {id}: give one of expected=..., above=... and below=...")
+    ((relation, value),) = given.items()
     low, high = (float(bound) for bound in interval)
     shown = f"[{significant(low, 4)}, {significant(high, 4)}]"
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ClaimFailed(f"{id}: {statement} {shown} is not an interval.")
-    if not low <= expected <= high:
+    holds = {"expected": low <= value <= high, "above": low > value, "below": high < value}
+    if not holds[relation]:
         raise ClaimFailed(
-            f"{id}: {statement} The expected {significant(expected, 4)} is outside {shown}."
+            f"{id}: {statement} Found the interval {shown}; {relation} {significant(value, 4)} "
+            "does not fit it."
         )
-    evidence = f"expected {significant(expected, 4)}, found the interval {shown}"
+    evidence = (
+        f"expected {significant(value, 4)}, found the interval {shown}"
+        if relation == "expected"
+        else f"the interval found, {shown}, lies {relation} {significant(value, 4)}"
+    )
     return Claim(
         id, statement, "tested statistically", verdict, _sentence(evidence, because), corrects
     )

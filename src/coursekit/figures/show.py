@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.patches import StepPatch
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FuncFormatter
 
 from ..errors import CourseError
 from ..rounding import significant
@@ -137,7 +137,7 @@ def _cloud(offsets: np.ndarray[Any, Any], points: int) -> str:
 
 def _row_names(ax: Axes) -> list[str]:
     """Names along the vertical axis, where it carries names instead of numbers."""
-    if not isinstance(ax.yaxis.get_major_formatter(), FixedFormatter):
+    if not isinstance(ax.yaxis.get_major_formatter(), FuncFormatter):
         return []
     return [text.get_text() for text in ax.get_yticklabels()]
 
