@@ -93,7 +93,7 @@ def repoint(url: str) -> None:
 def _chosen(notebooks: Sequence[Path]) -> list[Path]:
     if notebooks:
         return list(dict.fromkeys(notebooks))
-    folder = repository.find_root(Path.cwd()) / "notebooks"
+    folder = Path(os.path.relpath(repository.find_root(Path.cwd()) / "notebooks"))
     paths = sorted(
         path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
     )

@@ -43,7 +43,8 @@ def problems(notebook: Node) -> list[str]:
     code = [cell for cell in notebook.get("cells", ()) if cell.get("cell_type") == "code"]
     found = [*_about_the_whole(notebook), *_about_the_order(code)]
     for number, cell in enumerate(code, start=1):
-        found += [f"code cell {number} ({_first_line(cell)}) {what}" for what in _about_cell(cell)]
+        name = f'code cell {number}, "{_first_line(cell)}",'
+        found += [f"{name} {what}" for what in _about_cell(cell)]
     return found
 
 
@@ -70,7 +71,14 @@ def _about_the_whole(notebook: Node) -> Iterator[str]:
 
 def _about_the_order(code: list[Node]) -> Iterator[str]:
     counts = [cell.get("execution_count") for cell in code]
-    if None not in counts and counts != list(range(1, len(code) + 1)):
+    never = [number for number, count in enumerate(counts, start=1) if count is None]
+    if never:
+        yield (
+            f"{len(never)} of {len(code)} code cells were never run ({_shortened(never)}), so "
+            "nothing of them is checked; run 'coursekit refresh' on it, on a machine with a GPU "
+            "if they are tagged gpu"
+        )
+    elif counts != list(range(1, len(code) + 1)):
         yield (
             f"its cells ran out of order or more than once ({_shortened(counts)}); "
             "run 'coursekit refresh', which runs it from top to bottom"
@@ -83,9 +91,6 @@ def _about_cell(cell: Node) -> Iterator[str]:
     reasons = cell.get("metadata", {}).get("coursekit", {})
     if not source.strip():
         yield "is empty; delete it"
-    elif cell.get("execution_count") is None:
-        where = "where there is a GPU" if "gpu" in tags else "on it"
-        yield f"was never run, so nothing of it is checked; run 'coursekit refresh' {where}"
     for tag in tags:
         if tag in REASONS and not str(reasons.get(REASONS[tag], "")).strip():
             yield f"has the tag {tag}; say why in its metadata, coursekit.{REASONS[tag]}"
