@@ -26,7 +26,7 @@ def mathjax_home() -> Path:
     spec = importlib.util.find_spec("sphinx-mathjax-offline")
     if spec is None or not spec.submodule_search_locations:
         raise ExtensionError(
-            "MathJax is not installed; run: pip install sphinx-mathjax-offline==0.0.2"
+            "MathJax is not installed; run: pip install -r requirements.txt"
         )
     return Path(spec.submodule_search_locations[0]) / "static" / "mathjax"
 
