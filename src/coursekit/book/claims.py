@@ -85,9 +85,9 @@ class ClaimDomain(Domain):
         return None
 
     def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
-        """Let the search of the book find claims by id and by what they state."""
+        """Let the search of the book find claims by id; it reads their statements on the pages."""
         for docname, claim in self.claims():
-            yield claim.id, claim.statement, "claim", docname, f"claim-{claim.id}", 1
+            yield claim.id, claim.id, "claim", docname, f"claim-{claim.id}", 1
 
 
 class ClaimRole(XRefRole):

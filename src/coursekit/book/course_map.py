@@ -88,7 +88,7 @@ def _about(metadata: dict[str, Any], claims: int) -> str:
     parts = [f"{metadata['minutes_read']} min to read"] if "minutes_read" in metadata else []
     if "seconds_run" in metadata:
         parts.append(f"{metadata['seconds_run']} s to run")
-    return " · ".join([*parts, f"{claims} claims checked"])
+    return " · ".join([*parts, "1 claim checked" if claims == 1 else f"{claims} claims checked"])
 
 
 def setup(app: Sphinx) -> None:

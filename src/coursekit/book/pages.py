@@ -19,7 +19,7 @@ CHATTY = ("scripts/pydata-sphinx-theme.js", "togglebutton.js")
 
 def use_templates(app: Sphinx, config: Config) -> None:
     """Put our templates before the theme's."""
-    config.templates_path.insert(0, str(TEMPLATES))
+    config.templates_path = [str(TEMPLATES), *config.templates_path]
 
 
 def describe(

@@ -6,13 +6,15 @@ that the last run stored in the notebook.
 
 import ast
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from coursekit.claims import MIME_TYPE
 
-MAKES_A_CLAIM = {"proved", "estimated", "measured"}
+MAKES_A_CLAIM = re.compile(r"(.*\b)?claims\.(proved|estimated|measured)|proved|estimated|measured")
+"""How a cell may write the function that makes a claim."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,11 @@ def claims_made(source: str) -> set[str]:
         return set()
     ids = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _name(node.func) in MAKES_A_CLAIM:
+        if isinstance(node, ast.Call) and MAKES_A_CLAIM.fullmatch(ast.unparse(node.func)):
             values = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "id")]
             literal = values and isinstance(values[0], ast.Constant)
             ids.add(str(values[0].value) if literal else "")  # type: ignore[attr-defined]
     return ids
-
-
-def _name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr if _name(function.value) == "claims" else ""
-    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _claim_outputs(cell: dict[str, Any]) -> list[dict[str, Any]]:
