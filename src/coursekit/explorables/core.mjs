@@ -22,13 +22,14 @@ export function fixed(value, places = 2) {
 
 export const integers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-// The last result of a pure function, kept while its arguments stay the same.
+// A pure function that remembers its latest results.
 export function memo(compute) {
-  let key, result;
+  const results = new Map();
   return (...args) => {
-    const now = JSON.stringify(args);
-    if (now !== key) [key, result] = [now, compute(...args)];
-    return result;
+    const name = args.join();
+    if (results.size > 40) results.clear();
+    if (!results.has(name)) results.set(name, compute(...args));
+    return results.get(name);
   };
 }
 
@@ -148,7 +149,7 @@ export function explorable(figure) {
     const read = () => accept(figure, (name) => model.get(name)), first = read();
     const set = (name, value, finished) => {
       model.set(name, value);
-      if (finished) model.save_changes();
+      if (finished) restore(read());
     };
     const restore = (state) => {
       for (const name in state) model.set(name, state[name]);
@@ -166,9 +167,9 @@ export function explorable(figure) {
       if (frame) model.save_changes();
       cancelAnimationFrame(frame);
       frame = 0;
-      play.textContent = "▶ Play";
+      play.textContent = "▶︎ Play";
     };
-    const play = button("▶ Play", () => {
+    const play = button("▶︎ Play", () => {
       if (frame) return stop();
       if (matchMedia("(prefers-reduced-motion: reduce)").matches) return goTo(last(), true);
       const from = position() === last() ? 0 : position();
@@ -202,6 +203,16 @@ export function explorable(figure) {
     const controls = element("form", { className: "controls" },
       element("div", { className: "player" }, element("div", { className: "buttons" }, ...buttons), ...nodes(true)),
       element("div", { className: "choices" }, ...nodes(false)));
+    // Direct manipulation: a figure may say which state a place in its picture stands for.
+    const dragged = (event) => {
+      if (event.type === "pointerdown") shown.setPointerCapture(event.pointerId);
+      else if (!shown.hasPointerCapture(event.pointerId)) return;
+      const box = shown.getBoundingClientRect();
+      const changes = figure.drag?.(event.clientX - box.left, event.clientY - box.top, read(), width);
+      for (const name in changes) set(name, changes[name], true);
+    };
+    for (const type of ["pointerdown", "pointermove"])
+      shown.addEventListener(type, dragged, { signal: ended });
     controls.addEventListener("submit", (event) => event.preventDefault(), { signal: ended });
     const root = element("div", { className: "explorable-live", innerHTML: prediction(figure) },
       shown, controls, sentence, numbers);

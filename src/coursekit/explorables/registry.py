@@ -21,8 +21,14 @@ class Mirror(Protocol):
     def allowed(self, state: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
         """The values each key may take in this state."""
 
+    def simulate(self, state: Mapping[str, Any]) -> Any:
+        """What the figure shows, as a dataclass of numbers."""
+
     def describe(self, state: Mapping[str, Any]) -> str:
         """The figure in words."""
+
+    def typical(self, state: Mapping[str, Any]) -> list[float]:
+        """Numbers in which the default seed must be an ordinary one."""
 
 
 def names() -> list[str]:
