@@ -34,6 +34,6 @@ def test_mathjax_and_its_fonts_lie_beside_the_pages(build):
 
 
 def test_a_missing_mathjax_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(offline.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(Exception, match="pip install sphinx-mathjax-offline"):
+    monkeypatch.setattr(offline, "PACKAGE", "no-such-package")
+    with pytest.raises(Exception, match="MathJax is not installed; run: pip install"):
         offline.mathjax_home()

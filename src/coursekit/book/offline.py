@@ -11,6 +11,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+PACKAGE = "sphinx-mathjax-offline"
 SCRIPT = "tex-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"
 
@@ -23,11 +24,9 @@ def mathjax_home() -> Path:
     ExtensionError
         When the package is missing; without it every formula would be raw TeX.
     """
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise ExtensionError(
-            "MathJax is not installed; run: pip install -r requirements.txt"
-        )
+        raise ExtensionError("MathJax is not installed; run: pip install -r requirements.txt")
     return Path(spec.submodule_search_locations[0]) / "static" / "mathjax"
 
 
