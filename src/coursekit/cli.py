@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from .errors import CourseError
 from .notebooks import execution, problems, repository
@@ -60,12 +67,15 @@ def refresh(notebooks: Sequence[Path], jobs: int) -> None:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    cells = {path: _code_cells(path) for path in paths}
     with Progress(*columns, console=ERRORS) as progress:
-        bars = {path: progress.add_task(path.name, total=cells[path]) for path in paths}
-        outcomes = execution.refresh(
-            paths, jobs=jobs, on_cell=lambda path: progress.advance(bars[path])
-        )
+        bars: dict[Path, TaskID] = {}
+
+        def show(path: Path, done: int, total: int) -> None:
+            if path not in bars:
+                bars[path] = progress.add_task(path.name, total=total)
+            progress.update(bars[path], completed=done)
+
+        outcomes = execution.refresh(paths, jobs=jobs, on_cell=show)
     for outcome in outcomes:
         click.echo(f"{outcome.path}: {'written' if outcome.changed else 'unchanged'}")
     _report({outcome.path: outcome.problems for outcome in outcomes})
@@ -100,10 +110,6 @@ def _chosen(notebooks: Sequence[Path]) -> list[Path]:
     if not paths:
         raise CourseError(f"there is no notebook in {folder}.")
     return paths
-
-
-def _code_cells(path: Path) -> int:
-    return sum(cell["cell_type"] == "code" for cell in execution.read(path)["cells"])
 
 
 def _report(found: dict[Path, list[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -29,6 +30,9 @@ CELL_METADATA = ("tags", "coursekit", "nbgrader", "mystnb", "deletable", "editab
 """What is kept; everything else belongs to the program that last saved the notebook."""
 
 
+OnCell = Callable[[Path, int, int], None]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one notebook. ``problems`` is empty when it is fit to publish."""
@@ -45,15 +49,18 @@ class _Stopped(Exception):  # noqa: N818  (a request of the user, not an error)
 def read(path: Path) -> Any:
     """The notebook stored at ``path``, or a `CourseError` that says why there is none."""
     try:
-        notebook = nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8")
+        if not isinstance(json.loads(text), dict):
+            raise ValueError("its JSON is no object")
+        notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
     except FileNotFoundError:
         raise CourseError(f"{path} does not exist.") from None
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise CourseError(f"{path} is not a Jupyter notebook: {reason}") from None
     except OSError as error:
         raise CourseError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, nbformat.ValidationError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CourseError(f"{path} is not a Jupyter notebook: {reason}.") from None
     return notebook
 
 
@@ -61,12 +68,13 @@ def refresh(
     paths: Sequence[Path],
     *,
     jobs: int,
-    on_cell: Callable[[Path], None] = lambda path: None,
+    on_cell: OnCell = lambda path, done, total: None,
 ) -> list[Outcome]:
     """Re-execute the notebooks at ``paths``, ``jobs`` at a time, each in a kernel of its own.
 
     A notebook is written only if all of its cells ran. Cells tagged ``gpu`` keep their stored
-    outputs where no GPU is present. ``on_cell`` is called after each code cell.
+    outputs where no GPU is present. ``on_cell(path, done, total)`` is called when a notebook starts
+    and after each of its code cells.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def refresh(
 
 
 class _Refresh:
-    def __init__(self, path: Path, on_cell: Callable[[Path], None]) -> None:
+    def __init__(self, path: Path, on_cell: OnCell) -> None:
         self.path = path
         self.stored = path.read_bytes() if path.is_file() else b""
         self.notebook = read(path)
@@ -93,6 +101,8 @@ class _Refresh:
         root = repository.find_root(path.parent)
         where = path.resolve().relative_to(root).as_posix()
         open_the_course_way(self.notebook, address=repository.address(root), path=where)
+        self._current = 0
+        self._total = _count_code(self.notebook["cells"])
         self._client = NotebookClient(
             self.notebook,
             timeout=CELL_SECONDS,
@@ -106,6 +116,7 @@ class _Refresh:
         )
 
     def run(self) -> Outcome:
+        self._on_cell(self.path, 0, self._total)
         failure = self._execute()
         if failure:
             return Outcome(self.path, changed=False, problems=[failure])
@@ -128,7 +139,6 @@ class _Refresh:
 
     def _execute(self) -> str | None:
         """Run all cells; None when all went well, else one sentence."""
-        self._current = 0
         try:
             self._client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log, not a cell's
         except CellTimeoutError:
@@ -143,8 +153,7 @@ class _Refresh:
         return None
 
     def _number(self) -> int:
-        cells = self.notebook["cells"][: self._current + 1]
-        return sum(cell["cell_type"] == "code" for cell in cells)
+        return _count_code(self.notebook["cells"][: self._current + 1])
 
     def _before_cell(self, cell: Any, cell_index: int) -> None:
         if self._stopping.is_set():
@@ -153,7 +162,7 @@ class _Refresh:
 
     def _after_cell(self, cell: Any, cell_index: int) -> None:
         if cell["cell_type"] == "code":
-            self._on_cell(self.path)
+            self._on_cell(self.path, self._number(), self._total)
 
 
 def normalize(notebook: Any) -> None:
@@ -178,6 +187,10 @@ def normalize(notebook: Any) -> None:
         for output in cell["outputs"]:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = cell["execution_count"]
+
+
+def _count_code(cells: list[Any]) -> int:
+    return sum(cell["cell_type"] == "code" for cell in cells)
 
 
 def _joined_streams(outputs: list[Any]) -> list[Any]:

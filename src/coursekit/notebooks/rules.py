@@ -31,7 +31,8 @@ _FOREIGN_INSTALL = re.compile(r"pip3?\s+install\b[^\n#]*?(?<![\w./@-])coursekit\
 _SAYS_NOTHING = re.compile(r"^<Figure size|^<IPython\.core\.|\bobject at 0x[0-9a-f]+")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "text/html")
 _MACHINE_PATH = re.compile(
-    r"(?:/home/|/Users/|/root/|/tmp/|/content/|/usr/lib/python|[A-Za-z]:\\+Users\\+)[^\s\"'<>)\\,]+"
+    r"(?:/home/|/Users/|/root/|/tmp/|/content/|/usr/lib/python)[^\s\"'<>)\\,]+"
+    r"|[A-Za-z]:\\+Users\\[^\s\"'<>),]+"
 )
 
 

@@ -1,0 +1,415 @@
+"""Notebooks as files: each rule has a notebook that breaks it; writing is whole or not at all."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from coursekit.errors import CourseError
+from coursekit.notebooks import execution, opening, problems, repository
+from coursekit.notebooks.files import replace_file
+from coursekit.notebooks.gpu import cuda_present
+
+ADDRESS = "https://github.com/owner/course"
+DETAILS = {"chapter": "01", "minutes_read": 5, "seconds_run": 10, "device": "cpu"}
+
+
+def printed(text: str, name: str = "stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def shown(**data: str):
+    kinds = {"plain": "text/plain", "html": "text/html", "svg": "image/svg+xml", "png": "image/png"}
+    return new_output("display_data", data={kinds[kind]: text for kind, text in data.items()})
+
+
+def notebook(*code, **metadata):
+    """A notebook that keeps every rule, unless ``code`` or ``metadata`` break one."""
+    cells = [new_markdown_cell("# Title\n\nA promise.", id="title")]
+    for number, cell in enumerate(code, start=1):
+        cell = copy.deepcopy(cell)
+        cell["id"] = f"cell-{number}"
+        cell["execution_count"] = cell["execution_count"] or number
+        cells.append(cell)
+    made = new_notebook(cells=cells)
+    made["metadata"] = nbformat.from_dict(
+        {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "coursekit": DETAILS}
+        | metadata
+    )
+    return made
+
+
+def tagged(*tags: str, outputs=(), source="1", **reasons: str):
+    metadata = {"tags": list(tags)} | ({"coursekit": reasons} if reasons else {})
+    return new_code_cell(source, metadata=metadata, outputs=list(outputs))
+
+
+def test_a_good_notebook_has_no_problem():
+    good = notebook(
+        new_code_cell("print(1)", outputs=[printed("1\n")]),
+        new_code_cell("show(ax)", outputs=[shown(html="<svg/>", plain="Figure: it falls.")]),
+        tagged("nbval-ignore-output", outputs=[printed("3 s")], ignore_output_because="seconds"),
+        tagged("hide-input", "gpu"),
+    )
+    assert problems(good) == []
+    nbformat.validate(good)
+
+
+ERROR = new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
+BROKEN = {
+    "kernelspec is not 'python3'": notebook(kernelspec={"name": "conda-env"}),
+    "metadata.widgets": notebook(widgets={}),
+    "lacks seconds_run": notebook(
+        coursekit={name: value for name, value in DETAILS.items() if name != "seconds_run"}
+    ),
+    "promises to run in 90 s; 60 s": notebook(coursekit=DETAILS | {"seconds_run": 90}),
+    "out of order or more than once (2, 1)": notebook(
+        new_code_cell("1", execution_count=2), new_code_cell("2", execution_count=1)
+    ),
+    "more than once (3)": notebook(new_code_cell("1", execution_count=3)),
+    "is empty; delete it": notebook(new_code_cell(" \n")),
+    "stores the error ValueError: no": notebook(new_code_cell("1", outputs=[ERROR])),
+    "wrote to stderr (Warning: old)": notebook(
+        new_code_cell("1", outputs=[printed("Warning: old\n  code", "stderr")])
+    ),
+    "tag nbval-ignore-output; say why in its metadata, coursekit.ignore_output_because": notebook(
+        tagged("nbval-ignore-output")
+    ),
+    "coursekit.skip_because": notebook(tagged("nbval-skip", skip_because=" ")),
+    "coursekit.raises_because": notebook(tagged("raises-exception", outputs=[ERROR])),
+    "tag nbval-ignore-outputs, which nbval does not know": notebook(tagged("nbval-ignore-outputs")),
+    "by the comment NBVAL_SKIP": notebook(new_code_cell("# NBVAL_SKIP\n1 / 0")),
+    "an unrelated package": notebook(new_code_cell("%pip install -q coursekit")),
+    "without its data as text/plain": notebook(
+        new_code_cell("1", outputs=[shown(png="aGk=", plain="<Figure size 640x480 with 1 Axes>")])
+    ),
+    "a picture without its data": notebook(new_code_cell("1", outputs=[shown(html="<b>hi</b>")])),
+    "shows /home/ada/course/data.csv": notebook(
+        new_code_cell("1", outputs=[printed("reading /home/ada/course/data.csv\n")])
+    ),
+    "shows C:\\Users\\ada\\x": notebook(
+        new_code_cell("1", outputs=[shown(plain="'C:\\Users\\ada\\x'")])
+    ),
+    "a path of the machine it ran on": notebook(
+        new_code_cell("1", outputs=[printed(f"{sys.prefix}/lib")])
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", BROKEN)
+def test_a_broken_rule_is_named(sentence):
+    found = problems(BROKEN[sentence])
+    assert len(found) == 1, found
+    assert sentence in found[0]
+
+
+def test_cells_that_never_ran_are_counted():
+    unrun = notebook(new_code_cell("1"), new_code_cell("2"), tagged("gpu"))
+    unrun.cells[1].execution_count = unrun.cells[3].execution_count = None
+    (found,) = problems(unrun)
+    assert "2 of 3 code cells were never run (1, 3)" in found
+
+
+def test_cells_that_share_an_id_are_named():
+    twins = notebook(new_code_cell("1"), new_code_cell("2"))
+    twins.cells[1].id = twins.cells[2].id = "same"
+    assert ["share the id same" in found for found in problems(twins)] == [True]
+
+
+def test_reasons_given_are_accepted():
+    reasoned = notebook(
+        tagged("raises-exception", outputs=[ERROR], raises_because="the error is the lesson"),
+        tagged("nbval-skip", skip_because="asks the reader"),
+        tagged("nbval-ignore-output", outputs=[printed("w", "stderr")], ignore_output_because="x"),
+    )
+    assert problems(reasoned) == []
+
+
+@pytest.mark.parametrize("source", ["pip install batch-by-batch", "%pip install './coursekit[x]'"])
+def test_installing_ours_is_allowed(source):
+    assert problems(notebook(new_code_cell(source))) == []
+
+
+# How a notebook opens
+
+
+def test_opening_adds_link_and_setup_once():
+    made = notebook(new_code_cell("1"))
+    for _ in range(2):
+        opening.open_the_course_way(made, address=ADDRESS, path="notebooks/01_x.ipynb")
+    title, setup, _ = made.cells
+    link = "https://colab.research.google.com/github/owner/course/blob/main/notebooks/01_x.ipynb"
+    assert title.source == f"# Title\n\n[Open in Colab]({link})\n\nA promise."
+    assert (setup.id, setup.metadata.tags) == ("setup", ["hide-input"])
+    assert f"git+{ADDRESS}" in setup.source
+    nbformat.validate(made)
+
+
+def test_opening_follows_a_new_address_and_keeps_outputs_and_place():
+    made = notebook(new_code_cell("1"))
+    opening.open_the_course_way(made, address=ADDRESS, path="notebooks/01_x.ipynb")
+    made.cells[1].outputs = [printed("coursekit is ready.\n")]
+    made.cells.insert(1, new_markdown_cell("between"))
+    opening.open_the_course_way(made, address=f"{ADDRESS}-2", path="notebooks/02_y.ipynb")
+    assert "owner/course-2/blob/main/notebooks/02_y.ipynb" in made.cells[0].source
+    assert made.cells[0].source.count("Open in Colab") == 1
+    assert f"git+{ADDRESS}-2" in made.cells[2].source
+    assert made.cells[2].outputs
+
+
+def test_a_notebook_without_title_is_refused():
+    untitled = new_notebook(cells=[new_code_cell("1")])
+    with pytest.raises(CourseError, match="does not open with its title"):
+        opening.open_the_course_way(untitled, address=ADDRESS, path="notebooks/x.ipynb")
+
+
+def run_setup(tmp_path: Path, *, installed: str | None, pip: str = "sys.exit(7)"):
+    """Run the setup cell with a stand-in for ``pip`` and ``installed`` as the source of coursekit.
+
+    No package of the environment is visible, as on a machine that has nothing of ours.
+    """
+    site = tmp_path / "site"
+    (site / "pip").mkdir(parents=True)
+    (site / "pip" / "__init__.py").touch()
+    (site / "pip" / "__main__.py").write_text(f"import sys\n{pip}\n")
+    if installed is not None:
+        (site / "coursekit.py").write_text(installed)
+    cell = tmp_path / "cell.py"
+    cell.write_text(opening.setup_source(ADDRESS))
+    return subprocess.run(
+        [sys.executable, "-S", cell],
+        env={"PYTHONPATH": str(site), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+
+
+OURS = 'DISTRIBUTION = "batch-by-batch"'
+
+
+def test_setup_finds_what_is_there(tmp_path):
+    ran = run_setup(tmp_path, installed=OURS)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "coursekit is ready.\n", "")
+
+
+def test_setup_refuses_the_unrelated_package(tmp_path):
+    ran = run_setup(tmp_path, installed="__version__ = '0.3'")
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "Another coursekit is here: '%pip uninstall -y coursekit', restart, rerun.\n"
+    )
+
+
+def test_setup_says_what_to_do_when_the_installation_fails(tmp_path):
+    ran = run_setup(tmp_path, installed=None)
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        f"No coursekit: check the network and rerun, or install it from git+{ADDRESS}.\n"
+    )
+
+
+def test_setup_installs_and_keeps_numpy_and_torch(tmp_path):
+    """The stand-in for pip writes down its arguments and installs the package."""
+    site = tmp_path / "site"
+    for name in ("numpy", "torch"):
+        (site / f"{name}-1.2.3+local.dist-info").mkdir(parents=True)
+        (site / f"{name}-1.2.3+local.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2.3+local\n"
+        )
+        (site / f"{name}.py").write_text("")
+    asked = tmp_path / "asked.txt"
+    pip = (
+        f"open({str(asked)!r}, 'w').write('\\n'.join(sys.argv[1:]))\n"
+        f"open({str(site / 'coursekit.py')!r}, 'w').write({OURS!r})"
+    )
+    ran = run_setup(tmp_path, installed=None, pip=pip)
+    assert (ran.returncode, ran.stdout) == (0, "coursekit is ready.\n"), ran.stderr
+    assert asked.read_text().splitlines() == [
+        "install",
+        "--quiet",
+        f"batch-by-batch[notebooks] @ git+{ADDRESS}",
+        "numpy==1.2.3+local",
+        "torch==1.2.3+local",
+    ]
+
+
+def test_the_setup_cell_is_short():
+    lines = opening.setup_source(ADDRESS).splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 100
+
+
+# The repository's address
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A small repository of a course with one notebook."""
+    (tmp_path / "_config.yml").write_text(
+        f"title: x\nrepository:\n  # where it is\n  url: {ADDRESS}\n  branch: main\n"
+    )
+    (tmp_path / "CITATION.cff").write_text(f"repository-code: {ADDRESS}\n")
+    (tmp_path / "README.md").write_text(f"{ADDRESS}-elsewhere {ADDRESS}/issues\n")
+    (tmp_path / "notebooks").mkdir()
+    made = notebook(new_code_cell("print(6 * 7)"))
+    nbformat.write(made, tmp_path / "notebooks" / "01_x.ipynb")
+    return tmp_path
+
+
+def test_the_address_is_read_from_the_configuration(course):
+    assert repository.address(course) == ADDRESS
+    assert repository.find_root(course / "notebooks") == course
+
+
+def test_repoint_moves_every_copy_and_nothing_else(course):
+    path = course / "notebooks" / "01_x.ipynb"
+    made = execution.read(path)
+    opening.open_the_course_way(made, address=ADDRESS, path="notebooks/01_x.ipynb")
+    nbformat.write(made, path)
+    new = "https://github.com/someone/else"
+    changed = repository.repoint(course, f"{new}.git")
+    assert {one.name for one in changed} == {
+        "_config.yml",
+        "CITATION.cff",
+        "README.md",
+        "01_x.ipynb",
+    }
+    assert repository.address(course) == new
+    assert (course / "README.md").read_text() == f"{ADDRESS}-elsewhere {new}/issues\n"
+    again = execution.read(path)
+    before = copy.deepcopy(again)
+    opening.open_the_course_way(again, address=new, path="notebooks/01_x.ipynb")
+    assert again == before
+    assert repository.repoint(course, new) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["github.com/a/b", "https://gitlab.com/a/b", "https://github.com/a"]
+)
+def test_repoint_wants_an_address_that_colab_can_open(course, url):
+    with pytest.raises(CourseError, match="not an address like"):
+        repository.repoint(course, url)
+
+
+def test_outside_the_repository_is_said(tmp_path):
+    with pytest.raises(CourseError, match="not inside the course's repository"):
+        repository.find_root(tmp_path)
+
+
+# Writing
+
+
+def test_replace_file_keeps_the_old_text_when_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "a.ipynb"
+    path.write_text("old")
+    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError, match="full"):
+        replace_file(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replace_file_keeps_the_mode(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    path.chmod(0o640)
+    replace_file(path, "new\n")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new\n", 0o640)
+
+
+def test_normalize_drops_what_differs_from_run_to_run():
+    made = notebook(
+        new_code_cell("1", metadata={"execution": {"iopub.status.busy": "now"}, "tags": ["gpu"]}),
+        widgets={},
+        colab={"provenance": []},
+        language_info={"name": "python", "version": "3.11.7"},
+    )
+    made.cells[1].outputs = [printed("a"), printed("b"), printed("c", "stderr"), printed("d")]
+    made.cells[1].execution_count = 17
+    execution.normalize(made)
+    assert set(made.metadata) == {"kernelspec", "language_info", "coursekit"}
+    assert made.metadata.language_info == {"name": "python"}
+    assert made.cells[1].metadata == {"tags": ["gpu"]}
+    assert [output.text for output in made.cells[1].outputs] == ["ab", "c", "d"]
+    assert made.cells[1].execution_count == 1
+
+
+# Running
+
+
+def test_refresh_runs_stores_and_then_changes_nothing(course):
+    path = course / "notebooks" / "01_x.ipynb"
+    ran = []
+    (first,) = execution.refresh([path], jobs=1, on_cell=lambda *what: ran.append(what))
+    assert first == execution.Outcome(path, changed=True, problems=[])
+    assert ran == [(path, 0, 2), (path, 1, 2), (path, 2, 2)]
+    stored = path.read_bytes()
+    made = execution.read(path)
+    assert [cell.outputs[0].text for cell in made.cells[1:]] == ["coursekit is ready.\n", "42\n"]
+    (second,) = execution.refresh([path], jobs=1)
+    assert not second.changed
+    assert path.read_bytes() == stored
+
+
+def test_refresh_leaves_a_failing_notebook_as_it_was(course):
+    good, bad = (course / "notebooks" / name for name in ("01_x.ipynb", "02_y.ipynb"))
+    nbformat.write(notebook(new_code_cell("a = 1"), new_code_cell("a / 0")), bad)
+    stored = bad.read_bytes()
+    outcomes = execution.refresh([good, bad], jobs=2)
+    assert [outcome.changed for outcome in outcomes] == [True, False]
+    assert outcomes[1].problems == ["code cell 3 failed with ZeroDivisionError: division by zero"]
+    assert bad.read_bytes() == stored
+    assert sorted(one.name for one in bad.parent.iterdir()) == ["01_x.ipynb", "02_y.ipynb"]
+
+
+def test_refresh_notices_a_kernel_that_died(course):
+    path = course / "notebooks" / "01_x.ipynb"
+    nbformat.write(notebook(new_code_cell("import os; os._exit(1)")), path)
+    (outcome,) = execution.refresh([path], jobs=1)
+    assert outcome.problems == ["the kernel died in code cell 2"]
+
+
+def test_refresh_does_not_overwrite_an_edit_made_meanwhile(course):
+    path = course / "notebooks" / "01_x.ipynb"
+
+    def edit(*_):
+        path.write_text(path.read_text().replace("6 * 7", "6 * 8"))
+
+    (outcome,) = execution.refresh([path], jobs=1, on_cell=edit)
+    assert "changed while it ran" in outcome.problems[0]
+    assert "6 * 8" in path.read_text()
+
+
+def test_gpu_cells_keep_their_output_where_there_is_no_gpu(course, monkeypatch):
+    monkeypatch.setenv("COURSEKIT_GPU", "0")
+    cuda_present.cache_clear()
+    path = course / "notebooks" / "01_x.ipynb"
+    stored = tagged("gpu", source="1 / 0", outputs=[printed("NVIDIA X: 3 times faster\n")])
+    nbformat.write(notebook(stored, new_code_cell("print(2)")), path)
+    (outcome,) = execution.refresh([path], jobs=1)
+    cuda_present.cache_clear()
+    made = execution.read(path)
+    assert outcome.problems == []
+    assert made.cells[2].outputs[0].text == "NVIDIA X: 3 times faster\n"
+    assert [cell.execution_count for cell in made.cells[1:]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("not json", "not a Jupyter notebook"), ("[1]", "not a Jupyter notebook")]
+)
+def test_reading_what_is_no_notebook_is_one_sentence(tmp_path, text, reason):
+    path = tmp_path / "x.ipynb"
+    path.write_text(text)
+    with pytest.raises(CourseError, match=reason):
+        execution.read(path)
+    with pytest.raises(CourseError, match="does not exist"):
+        execution.read(tmp_path / "y.ipynb")
+    with pytest.raises(CourseError, match="cannot be read"):
+        execution.read(tmp_path)
