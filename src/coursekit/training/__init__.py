@@ -1,0 +1,14 @@
+"""Training: the loop, the models it trains by hand, and honest averages over batches.
+
+Reading order: `least_squares` (a model and its gradient), `records` (what a step leaves behind),
+`loop` (the loop), `averages` (from batches to epochs), `mlp` (the same loop, a network).
+"""
+
+from .averages import mean_over_batches
+from .least_squares import LeastSquares
+from .loop import train
+from .mlp import Mlp
+from .models import Model
+from .records import StepRecord
+
+__all__ = ["LeastSquares", "Mlp", "Model", "StepRecord", "mean_over_batches", "train"]
