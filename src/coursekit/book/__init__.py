@@ -5,6 +5,7 @@
 - `stored`: what an executed notebook says: its title, its minutes, its claims;
 - `claims`: the role ``claim`` and the checks that make a false link fail the build;
 - `ledger`: the table of every claim;
+- `chapters`: the facts of a chapter under its title;
 - `course_map`: the parts and chapters, with their questions;
 - `explorable`: the directive that puts an interactive figure on a page without code.
 """
@@ -13,11 +14,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import claims, course_map, explorable, ledger, offline, pages
+from . import chapters, claims, course_map, explorable, ledger, offline, pages
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every module of the extension to Sphinx."""
-    for module in (pages, offline, claims, ledger, course_map, explorable):
+    for module in (pages, offline, claims, ledger, chapters, course_map, explorable):
         module.setup(app)
     return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,6 +15,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from .chapters import facts
 from .claims import ClaimDomain, domain_of
 
 logger = logging.getLogger(__name__)
@@ -79,16 +80,9 @@ def _chapter(chapter: dict[str, str], domain: ClaimDomain) -> nodes.list_item:
     else:
         title += nodes.inline(text=chapter["title"])
     item += [title, nodes.paragraph(text=chapter["question"], classes=["map-question"])]
-    about = _about(notebook.metadata, len(notebook.claims)) if notebook else "in preparation"
+    about = " · ".join(facts(notebook)) if notebook else "in preparation"
     item += nodes.paragraph(text=about, classes=["map-about"])
     return item
-
-
-def _about(metadata: dict[str, Any], claims: int) -> str:
-    parts = [f"{metadata['minutes_read']} min to read"] if "minutes_read" in metadata else []
-    if "seconds_run" in metadata:
-        parts.append(f"{metadata['seconds_run']} s to run")
-    return " · ".join([*parts, "1 claim checked" if claims == 1 else f"{claims} claims checked"])
 
 
 def setup(app: Sphinx) -> None:

@@ -31,7 +31,7 @@ def describe(
         return
     for paragraph in doctree.findall(nodes.paragraph):
         text = " ".join(paragraph.astext().split())
-        if text:
+        if text and "chapter-facts" not in paragraph["classes"]:
             content = html.escape(shorten(text))
             context["metatags"] = f'{tags}<meta name="description" content="{content}" />'
             return

@@ -1,0 +1,41 @@
+"""The facts of a chapter under its title: minutes to read, seconds to run, device, claims."""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from .claims import domain_of
+from .stored import StoredNotebook
+
+DEVICES = {"cpu": "no GPU needed", "gpu": "needs a GPU"}
+
+
+def facts(notebook: StoredNotebook) -> list[str]:
+    """What a reader wants to know before beginning, each in a few words."""
+    metadata: dict[str, Any] = notebook.metadata
+    found = []
+    if "minutes_read" in metadata:
+        found.append(f"{metadata['minutes_read']} min to read")
+    if "seconds_run" in metadata:
+        found.append(f"{metadata['seconds_run']} s to run")
+    if "device" in metadata:
+        found.append(DEVICES.get(metadata["device"], metadata["device"]))
+    count = len(notebook.claims)
+    return [*found, "1 claim checked" if count == 1 else f"{count} claims checked"]
+
+
+def add_facts(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the facts below the title of a notebook that has any."""
+    notebook = domain_of(app.env).notebooks.get(app.env.docname)
+    title = next(iter(doctree.findall(nodes.title)), None)
+    if notebook is None or not notebook.metadata or title is None:
+        return
+    line = " · ".join([f"Chapter {notebook.metadata.get('chapter', '')}", *facts(notebook)])
+    place = title.parent.index(title) + 1
+    title.parent.insert(place, nodes.paragraph(text=line, classes=["chapter-facts"]))
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx."""
+    app.connect("doctree-read", add_facts)

@@ -1,0 +1,25 @@
+from bs4 import BeautifulSoup
+
+from .conftest import claim, notebook
+
+
+def test_the_facts_stand_below_the_title(build):
+    chapter = notebook(claim("only-one"), title="A title")
+    chapter["metadata"]["coursekit"] |= {"chapter": "02", "device": "cpu"}
+    page = BeautifulSoup(build(index="# I\n", a=chapter).page("a"), "html.parser")
+    facts = page.select_one("h1 + .chapter-facts")
+    assert facts.get_text() == (
+        "Chapter 02 · 25 min to read · 20 s to run · no GPU needed · 1 claim checked"
+    )
+    assert page.select_one("meta[name=description]")["content"] == "What a batch does."
+
+
+def test_a_notebook_without_metadata_has_none(build):
+    plain = notebook()
+    del plain["metadata"]["coursekit"]
+    assert "chapter-facts" not in build(index="# I\n", a=plain).page("a")
+
+
+def test_the_facts_follow_the_notebook(build):
+    build(index="# I\n", a=notebook())
+    assert "1 claim checked" in build(a=notebook(claim("only-one"))).page("a")
