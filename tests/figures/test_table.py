@@ -14,7 +14,8 @@ def test_text_keeps_the_digits_it_was_given():
 def test_html_has_a_caption_column_headers_and_escapes_markup():
     shown = table([["a<b"]], ["x & y"], caption="C & D")._repr_html_()
     assert "<caption>C &amp; D</caption>" in shown
-    assert '<th scope="col">x &amp; y' in shown
+    assert '<th scope="col"' in shown
+    assert "x &amp; y" in shown
     assert "a&lt;b" in shown
 
 
@@ -27,3 +28,13 @@ def test_bare_floats_are_refused(cell):
 def test_rows_fit_their_headers():
     with pytest.raises(CourseError, match="2 cells, the table 1"):
         table([[1, 2]], ["x"], caption="c")
+
+
+def test_columns_of_numbers_are_aligned_on_the_right_and_words_on_the_left():
+    shown = table([["one", 1], ["eleven", 11]], ["word", "number"], caption="c")
+    assert repr(shown).splitlines()[-2:] == ["one            1", "eleven        11"]
+    assert '<td style="text-align: right;">' in shown._repr_html_()
+
+
+def test_a_table_without_rows_shows_its_headers():
+    assert "word" in repr(table([], ["word"], caption="c"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,18 +22,28 @@ class Table:
     caption: str
 
     def __repr__(self) -> str:
-        body = tabulate(
-            self.rows, self.headers, tablefmt="simple", disable_numparse=True, stralign="right"
-        )
+        body = self._text("simple")
         return f"{self.caption}\n{body}" if self.caption else body
 
     def _repr_html_(self) -> str:
-        body = tabulate(self.rows, self.headers, tablefmt="html", disable_numparse=True)
+        body = self._text("html")
         caption = html.escape(self.caption)
         body = body.replace("<table>", f"<table><caption>{caption}</caption>", 1)
-        body = body.replace("<th>", '<th scope="col">')
+        body = re.sub(r"<th(?=[ >])", '<th scope="col"', body)
         return (
             f'<div class="ck-table" role="region" aria-label="{caption}" tabindex="0">{body}</div>'
+        )
+
+    def _text(self, form: str) -> str:
+        columns = zip(*self.rows, strict=True)
+        align = ["right" if all(map(_is_number, column)) else "left" for column in columns]
+        return tabulate(
+            self.rows,
+            self.headers,
+            tablefmt=form,
+            disable_numparse=True,
+            colalign=align or None,
+            headersalign=align or None,
         )
 
 
@@ -51,6 +62,10 @@ def table(rows: Sequence[Sequence[object]], headers: Sequence[str], *, caption: 
         for cell in row:
             _refuse_bare_floats(cell)
     return Table(tuple(tuple(map(str, row)) for row in rows), tuple(headers), caption)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.lstrip("-+± ")[:1].isdigit()
 
 
 def _refuse_bare_floats(cell: Any) -> None:
