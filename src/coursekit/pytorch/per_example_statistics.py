@@ -1,0 +1,96 @@
+"""The fourth road: what one wants to know about the gradients, without the gradients."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CourseError
+from .per_example_capture import backward_with_capture
+from .per_example_contract import LossFunction
+from .per_example_formulas import squared_norms
+
+
+@dataclass(frozen=True)
+class GradientStatistics:
+    """Statistics of the gradients g₁ … g_B of B examples.
+
+    All divide by B: the B examples are taken as the whole population.
+
+    Attributes
+    ----------
+    mean
+        For each parameter, by name, the mean of its B gradients: the mini-batch gradient.
+    squared_norms
+        For each parameter, ``(B,)``: the squared norm of each example's gradient.
+    """
+
+    mean: dict[str, Tensor]
+    squared_norms: dict[str, Tensor]
+
+    @property
+    def num_examples(self) -> int:
+        """B, the number of examples."""
+        return next(iter(self.squared_norms.values())).shape[0]
+
+    @property
+    def example_squared_norms(self) -> Tensor:
+        """|g_b|² over all parameters, ``(B,)``."""
+        return torch.stack(list(self.squared_norms.values())).sum(0)
+
+    @property
+    def covariance_trace(self) -> dict[str, float]:
+        """tr(Σ) of each layer, by name: the variances of its parameters' gradients, added up.
+
+        Computed as mean |g_b|² - |mean g_b|². In float32 that is accurate to about 1e-6 of the
+        first term, which matters only where the examples hardly differ.
+        """
+        mean_norms = torch.stack(list(self.squared_norms.values())).mean(1, dtype=torch.float64)
+        traces: defaultdict[str, float] = defaultdict(float)
+        for name, mean_norm, of_mean in zip(
+            self.mean, mean_norms.tolist(), self._squared_means(), strict=True
+        ):
+            traces[name.rpartition(".")[0]] += max(0.0, mean_norm - of_mean)
+        return dict(traces)
+
+    @property
+    def total_covariance_trace(self) -> float:
+        """tr(Σ) over all parameters."""
+        return sum(self.covariance_trace.values())
+
+    @property
+    def noise_scale(self) -> float:
+        """Simple noise scale, in examples: tr(Σ)/|G|², see `coursekit.gradients.noise_scale`."""
+        signal = sum(self._squared_means())
+        if signal == 0:
+            raise CourseError("the mean gradient is exactly 0, so tr(Σ)/|G|² is not defined.")
+        return self.total_covariance_trace / signal
+
+    def _squared_means(self) -> list[float]:
+        """|mean|² of each parameter."""
+        norms: list[float] = torch.stack(torch._foreach_norm(list(self.mean.values()))).tolist()
+        return [norm * norm for norm in norms]
+
+
+def gradient_statistics(
+    model: nn.Module, loss_fn: LossFunction, inputs: Tensor, targets: Tensor
+) -> GradientStatistics:
+    """Mean, squared norms and covariance trace of the examples' gradients, from one backward pass.
+
+    No example's gradient is ever put together (a few at a time for a layer with many positions
+    and few parameters), so this costs little more than the backward pass itself, in time and in
+    memory. Takes the models and raises the errors of `gradients_by_hooks`.
+
+    Source: Goodfellow 2015, arXiv:1510.01799, for layers without positions; the cheaper of Gram
+    matrices (Li et al. 2022, arXiv:2110.05679) and direct sums for those with.
+    """
+    total, layers = backward_with_capture(model, loss_fn, inputs, targets)
+    norms = {}
+    for layer in layers:
+        found = squared_norms(layer.module, layer.calls) if layer.calls else {}
+        for key, name in zip(layer.params, layer.full_names, strict=True):
+            # Without a call the loss does not depend on the parameter.
+            norms[name] = found[key] if found else total[name].new_zeros(inputs.shape[0])
+    means = torch._foreach_div(list(total.values()), inputs.shape[0])
+    return GradientStatistics(dict(zip(total, means, strict=True)), norms)
