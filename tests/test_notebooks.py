@@ -74,6 +74,7 @@ BROKEN = {
         new_code_cell("1", execution_count=2), new_code_cell("2", execution_count=1)
     ),
     "more than once (3)": notebook(new_code_cell("1", execution_count=3)),
+    "ends with ';'": notebook(new_code_cell("plt.plot(x);")),
     "is empty; delete it": notebook(new_code_cell(" \n")),
     "stores the error ValueError: no": notebook(new_code_cell("1", outputs=[ERROR])),
     "wrote to stderr (Warning: old)": notebook(

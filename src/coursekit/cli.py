@@ -67,15 +67,20 @@ def refresh(notebooks: Sequence[Path], jobs: int) -> None:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=ERRORS) as progress:
-        bars: dict[Path, TaskID] = {}
+    progress = Progress(*columns, console=ERRORS)
+    bars: dict[Path, TaskID] = {}
 
-        def show(path: Path, done: int, total: int) -> None:
-            if path not in bars:
-                bars[path] = progress.add_task(path.name, total=total)
-            progress.update(bars[path], completed=done)
+    def show(path: Path, done: int, total: int) -> None:
+        progress.start()
+        if path not in bars:
+            bars[path] = progress.add_task(path.name, total=total)
+        progress.update(bars[path], completed=done)
 
+    try:
         outcomes = execution.refresh(paths, jobs=jobs, on_cell=show)
+    finally:
+        if bars:
+            progress.stop()
     for outcome in outcomes:
         click.echo(f"{outcome.path}: {'written' if outcome.changed else 'unchanged'}")
     _report({outcome.path: outcome.problems for outcome in outcomes})

@@ -92,6 +92,8 @@ def _about_cell(cell: Node) -> Iterator[str]:
     reasons = cell.get("metadata", {}).get("coursekit", {})
     if not source.strip():
         yield "is empty; delete it"
+    if source.rstrip().endswith(";"):
+        yield "ends with ';', which hides the value from readers but not from nbval; assign it"
     for tag in tags:
         if tag in REASONS and not str(reasons.get(REASONS[tag], "")).strip():
             yield f"has the tag {tag}; say why in its metadata, coursekit.{REASONS[tag]}"
