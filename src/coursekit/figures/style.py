@@ -57,6 +57,9 @@ mpl.rcParams.update(
 )
 
 
-def axes(height: float = 3.2, *, width: float = 5.0) -> Axes:
-    """Make an empty axes in a figure of its own; sizes in inches, 72 SVG points each."""
+def axes(height: float = 3.0, *, width: float = 4.4) -> Axes:
+    """Make an empty axes in a figure of its own; sizes in inches, 72 SVG points each.
+
+    The default width keeps labels legible when a phone shows the figure at 300 pixels.
+    """
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
