@@ -55,7 +55,7 @@ def squeeze(text: str) -> str:
 
 def inline(script: str) -> str:
     """A script that may stand inside an HTML page: nothing in it can end the script element."""
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return re.sub(r"<(?=/script|!--)", r"<\\", script, flags=re.IGNORECASE)
 
 
 def _read(file: str) -> str:

@@ -45,6 +45,7 @@ const SHAPES = {
   dot: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0",
   speck: "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
   square: "M-5-5h10v10h-10z",
+  walk: "M-5-5h10v10h-10zM-10-1h20v2h-20z",
   cross: "M-6-6L6 6M6-6L-6 6",
   rule: "M-8 0h16",
 };

@@ -40,7 +40,7 @@ function everyBatch(batch_size, repeat) {
 }
 
 // How often a batch comes up, as a whole number: its orderings, times the favor of its members.
-function weigh(members, { sampling, rule }) {
+function weigh(members, sampling, rule) {
   let weight = 1, run = 0;
   members.forEach((member, i) => {
     run = member === members[i - 1] ? run + 1 : 1;
@@ -50,10 +50,10 @@ function weigh(members, { sampling, rule }) {
   return weight;
 }
 
-export function simulate(state) {
-  const { batch_size, rule } = state;
-  let total = 0, sumX = 0, sumY = 0;
-  const batches = everyBatch(batch_size, state.sampling === "with").map((members) => {
+// Every batch there is, what they average to, and how far one of them typically is off.
+const population = memo((batch_size, sampling, rule) => {
+  let total = 0, sumX = 0, sumY = 0, squares = 0;
+  const batches = everyBatch(batch_size, sampling === "with").map((members) => {
     let x = 0, y = 0;
     for (const member of members) {
       x += GRADIENTS[member][0];
@@ -63,34 +63,37 @@ export function simulate(state) {
     const shrink = rule === "clip" && norm > NORM ? NORM / norm : 1;
     x *= shrink;
     y *= shrink;
-    const weight = weigh(members, state);
+    const weight = weigh(members, sampling, rule);
     total += weight;
     sumX += weight * x;
     sumY += weight * y;
     return { members, x: x / batch_size, y: y / batch_size, shrink, weight, up_to: total };
   });
-  const mean = [sumX / (batch_size * total), sumY / (batch_size * total)];
-  let squares = 0;
   for (const { x, y, weight } of batches) squares += weight * distanceSquared([x, y]);
-  const random = mulberry32(state.seed), drawn = [], average = [];
-  let drawnX = 0, drawnY = 0;
+  return { batches, total, mean: [sumX / (batch_size * total), sumY / (batch_size * total)],
+    typical_miss: Math.sqrt(squares / total) };
+});
+
+const solve = memo((batch_size, sampling, rule, seed) => {
+  const all = population(batch_size, sampling, rule), { batches, total } = all;
+  const random = mulberry32(seed), drawn = [], average = [];
+  let sumX = 0, sumY = 0;
   for (let t = 1; t <= DRAWS; t++) {
     const target = random() * total, chosen = batches.findIndex(({ up_to }) => target < up_to);
-    drawnX += batches[chosen].x;
-    drawnY += batches[chosen].y;
+    sumX += batches[chosen].x;
+    sumY += batches[chosen].y;
     drawn.push(chosen);
-    average.push([drawnX / t, drawnY / t]);
+    average.push([sumX / t, sumY / t]);
   }
-  return { batches, total, mean, typical_miss: Math.sqrt(squares / total), drawn, average };
-}
+  return { ...all, drawn, average };
+});
+export const simulate = ({ batch_size, sampling, rule, seed }) =>
+  solve(batch_size, sampling, rule, seed);
+
 const distanceSquared = ([x, y]) => (x - FULL[0]) * (x - FULL[0]) + (y - FULL[1]) * (y - FULL[1]);
 const miss = (point) => Math.sqrt(distanceSquared(point));
-const solve = memo((batch_size, sampling, rule, seed) =>
-  simulate({ batch_size, sampling, rule, seed }));
-const solved = (state) => solve(state.batch_size, state.sampling, state.rule, state.seed);
-
 export function describe(state) {
-  const { batches, mean, typical_miss, average } = solved(state);
+  const { batches, mean, typical_miss, average } = simulate(state);
   const { batch_size, sampling, rule, draws } = state, bias = miss(mean), count = batches.length;
   const point = ([x, y]) => `(${fixed(x)}, ${fixed(y)})`;
   const possible = count === 1
@@ -113,7 +116,7 @@ export function describe(state) {
 // ---- picture ----
 
 function frame(width) {
-  const left = width < 460 ? 30 : 40, top = 8, right = width - 8, scale = (right - left) / 37;
+  const left = width < 460 ? 34 : 40, top = 8, right = width - 8, scale = (right - left) / 37;
   return { left, top, right, scale, bottom: top + 20.5 * scale,
     at: ([x, y]) => [left + scale * (x + 35), top + scale * (2 - y)] };
 }
@@ -134,7 +137,7 @@ const plane = memo((width) => {
 
 // Dots of equal weight share a path; the area of a dot is its probability.
 const cloud = memo((width, ...choice) => {
-  const { batches, total } = solve(...choice), { at, scale } = frame(width), paths = {};
+  const { batches, total } = population(...choice), { at, scale } = frame(width), paths = {};
   for (const { x, y, weight } of batches) {
     const size = px(Math.max(2.4, Math.min(1, scale / 14) * 44 * Math.sqrt(weight / total)));
     paths[size] = `${paths[size] ?? ""}M${at([x, y]).map(px).join(" ")}h0`;
@@ -145,12 +148,13 @@ const cloud = memo((width, ...choice) => {
 
 // The circle of the typical miss around the full gradient, cut off where the plane ends.
 function circles(state, width) {
-  const { typical_miss } = solved(state), { left, top, right, bottom, scale, at } = frame(width);
+  const { typical_miss } = simulate(state), { left, top, right, bottom, scale, at } = frame(width);
   const circle = (kind, center, radius) => {
     const [x, y] = at(center).map(px);
     return `<circle class="line dashed ${kind}" cx="${x}" cy="${y}" r="${px(radius * scale)}"/>`;
   };
-  const [x, y] = at([FULL[0] - 0.87 * typical_miss, FULL[1] + 0.5 * typical_miss]);
+  const [x, y] = width < 460 ? [right + 6, at([0, -13])[1]]
+    : at([FULL[0] - 0.87 * typical_miss, FULL[1] + 0.5 * typical_miss]);
   const box = [left, top, right - left, bottom - top].map(px);
   return `<svg x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(" ")}">` +
     circle("blue", FULL, typical_miss) + (state.rule === "clip" ? circle("ink", [0, 0], NORM) : "") +
@@ -168,7 +172,7 @@ function latest({ members, x, y, shrink }, { at }) {
 
 // Names of the marks: in the corner that no batch reaches, or on a phone in a row below the plane.
 function names(state, { left, right, bottom, at }) {
-  const { batches, mean } = solved(state);
+  const { batches, mean } = simulate(state);
   const all = batches.length === 1 ? "the only batch" : `mean of all ${batches.length}`;
   if (right < 460)
     return [["ring", "blue", "full gradient"], ["cross", "vermillion", all]].map(([shape, kind, name], i) =>
@@ -194,11 +198,12 @@ function strip(batch, { draws }, top, width) {
 }
 
 export function draw(state, width) {
-  const { batches, mean, drawn, average } = solved(state);
-  const { batch_size, sampling, rule, seed, draws } = state, batch = batches[drawn[draws - 1]];
+  const { batches, mean, drawn, average } = simulate(state);
+  const { batch_size, sampling, rule, draws } = state, batch = batches[drawn[draws - 1]];
   const place = frame(width), { at, bottom } = place;
   const examples = GRADIENTS.map((gradient, i) =>
-    mark("speck", batch?.members.includes(i) ? "ink" : "ink hollow", ...at(gradient))).join("");
+    mark("speck", batch?.members.includes(i) ? "ink" : "ink hollow", ...at(gradient))).join("") +
+    words(at([-34, 0])[0], at([0, -15.6])[1], "example 5", "soft");
   const trail = average.slice(0, draws).map(at);
   const walk = batch ? line("vermillion", ...trail) + mark("square", "vermillion", ...trail.at(-1)) : "";
   const bias = miss(mean) > 1e-9 ? line("ink", at(FULL), at(mean)) : "";
@@ -207,7 +212,7 @@ export function draw(state, width) {
   const below = bottom + (width < 460 ? 62 : 40);
   return { height: Math.ceil(below + 30), layers: [
     plane(width) + circles(state, width),
-    cloud(width, batch_size, sampling, rule, seed),
+    cloud(width, batch_size, sampling, rule),
     examples + (batch ? latest(batch, place) : ""),
     walk + bias + truth + names(state, place),
     strip(batch, state, below, width),
@@ -215,13 +220,13 @@ export function draw(state, width) {
 }
 
 export function table(state) {
-  const { batches, mean, drawn, average } = solved(state), { draws } = state, batch = batches[drawn[draws - 1]];
+  const { batches, mean, drawn, average } = simulate(state), { draws } = state, batch = batches[drawn[draws - 1]];
   const row = (name, point) =>
     [name, ...(point ? [...point, miss(point)].map((value) => fixed(value)) : ["–", "–", "–"])];
   return { head: ["Gradient", "of w₁", "of w₂", "off by"], rows: [
     row(`${key("ring", "blue")}All 8 examples`, FULL),
     row(`${key("cross", "vermillion")}Mean of all ${batches.length} batches`, mean),
-    row(`${key("square", "vermillion")}Average of ${draws} drawn`, average[draws - 1]),
+    row(`${key("walk", "vermillion")}Average of ${draws} drawn`, average[draws - 1]),
     row(`${key("dot", "vermillion")}The batch just drawn`, batch && [batch.x, batch.y]),
   ] };
 }

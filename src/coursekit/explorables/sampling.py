@@ -134,10 +134,13 @@ def _weight(members: tuple[int, ...], sampling: str, rule: str) -> int:
 
 
 @cache
-def _simulate(batch_size: int, sampling: str, rule: str, seed: int) -> Solution:
+def _every_batch(
+    batch_size: int, sampling: str, rule: str
+) -> tuple[list[Batch], tuple[float, float], float]:
+    """All batches, their weighted mean and the typical miss of one."""
     choose = combinations_with_replacement if sampling == "with" else combinations
     batches: list[Batch] = []
-    total, sum_x, sum_y = 0, 0.0, 0.0
+    total, sum_x, sum_y, squares = 0, 0.0, 0.0, 0.0
     for members in choose(range(8), batch_size):
         x, y = 0.0, 0.0
         for member in members:
@@ -151,23 +154,25 @@ def _simulate(batch_size: int, sampling: str, rule: str, seed: int) -> Solution:
         sum_x += weight * x
         sum_y += weight * y
         batches.append(Batch(members, x / batch_size, y / batch_size, shrink, weight, total))
-    mean = (sum_x / (batch_size * total), sum_y / (batch_size * total))
-    squares = 0.0
     for batch in batches:
         squares += batch.weight * _distance_squared((batch.x, batch.y))
+    mean = (sum_x / (batch_size * total), sum_y / (batch_size * total))
+    return batches, mean, math.sqrt(squares / total)
+
+
+def simulate(state: Mapping[str, Any]) -> Solution:
+    """Everything the figure shows for a state, whatever number of draws is shown."""
+    batches, mean, typical_miss = _every_batch(
+        state["batch_size"], state["sampling"], state["rule"]
+    )
     ends = [batch.up_to for batch in batches]
-    drawn = [bisect_right(ends, u * total) for u in islice(mulberry32(seed), NUM_DRAWS)]
+    drawn = [bisect_right(ends, u * ends[-1]) for u in islice(mulberry32(state["seed"]), NUM_DRAWS)]
     average, sum_x, sum_y = [], 0.0, 0.0
     for t, chosen in enumerate(drawn, start=1):
         sum_x += batches[chosen].x
         sum_y += batches[chosen].y
         average.append((sum_x / t, sum_y / t))
-    return Solution(batches, total, mean, math.sqrt(squares / total), drawn, average)
-
-
-def simulate(state: Mapping[str, Any]) -> Solution:
-    """Everything the figure shows for a state, whatever number of draws is shown."""
-    return _simulate(state["batch_size"], state["sampling"], state["rule"], state["seed"])
+    return Solution(batches, ends[-1], mean, typical_miss, drawn, average)
 
 
 def describe(state: Mapping[str, Any]) -> str:
