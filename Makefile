@@ -5,6 +5,10 @@ PYTHONS := python3 python3.13 python3.12 python3.11 python
 PYTHON := $(shell for python in $(PYTHONS); do "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null && echo "$$python" && break; done)
 RUN := .venv/bin/python -m
 
+# Two tests at a time, a thread each: models this small only lose by sharing one.
+TESTING := --numprocesses 2 --dist loadfile --timeout 600 --nbval-cell-timeout 120
+export OMP_NUM_THREADS ?= 1
+
 .PHONY: help book serve test refresh environment clean
 
 help:
@@ -16,17 +20,17 @@ help:
 
 book: environment
 	@echo "Building the book (seconds)"
-	@$(RUN) jupyter_book build . --quiet -W -n --keep-going
+	@.venv/bin/jupyter-book build . --quiet -W -n --keep-going >/dev/null
 	@$(RUN) tools.serve
 
 serve: book
 	@$(RUN) tools.serve --serve
 
 test: environment
-	@$(RUN) pytest --numprocesses 2 --dist loadfile --nbval tests notebooks
+	@$(RUN) pytest $(TESTING) --nbval tests notebooks
 
 refresh: environment
-	@$(RUN) coursekit.cli refresh
+	@.venv/bin/coursekit refresh
 
 environment:
 	@test -n "$(PYTHON)" || { echo "No Python 3 here; install Python 3.11 or newer from python.org or your system's packages."; exit 1; }
