@@ -65,7 +65,7 @@ export function accept(figure, get) {
   for (const control of figure.controls) {
     const values = valuesOf(control, state), value = get(control.key);
     if (values.includes(value)) state[control.key] = value;
-    else if (value > values.at(-1) || !values.includes(state[control.key]))
+    else if ((typeof value === "number" && value > values.at(-1)) || !values.includes(state[control.key]))
       state[control.key] = values.at(-1);
   }
   return state;
