@@ -141,6 +141,7 @@ def weights(page: Any, start: str) -> list[int]:
 
 def test_a_start_is_dragged_to_where_the_pointer_is(figure: Any) -> None:
     handle = figure.get_by_role("slider", name="Start, full")
+    first = handle.get_attribute("style")
     box, width = (
         handle.bounding_box(),
         figure.locator(".explorable-live svg.picture").bounding_box()["width"],
@@ -158,7 +159,7 @@ def test_a_start_is_dragged_to_where_the_pointer_is(figure: Any) -> None:
     assert weights(figure, "full") == [0, 2], "it follows a pointer that was let go"
     figure.get_by_role("button", name="Reset").click()
     assert weights(figure, "full") == [-10, 7]
-    assert handle.bounding_box() == box
+    assert handle.get_attribute("style") == first
 
 
 def test_a_start_follows_the_arrow_keys_and_says_so(figure: Any) -> None:
