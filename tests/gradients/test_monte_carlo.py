@@ -6,7 +6,6 @@ import pytest
 from coursekit.errors import BatchSizeError, CourseError
 from coursekit.gradients import exact_moments, monte_carlo, monte_carlo_batch_means
 
-
 CHI_SQUARED_999 = {4: 18.5, 5: 20.5, 9: 27.9, 25: 52.6}
 """99.9 % points of the chi-squared distribution, by degrees of freedom."""
 
