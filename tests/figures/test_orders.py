@@ -13,11 +13,11 @@ def test_a_race_draws_the_mean_and_its_interval():
     ax.set_title("Two runs")
     assert "many: 2 at 1, 20 at 2, 200 at 3." in describe(ax)
     assert "one: 5 at 1, 5 at 2, 5 at 3." in describe(ax)
-    (band,) = ax.collections, "a single run has no interval"
-    heights = band[0].get_paths()[0].vertices[:, 1]
+    (band,) = ax.collections  # a single run has no interval
+    heights = band.get_paths()[0].vertices[:, 1]
     half = 1.96 * runs[:, 0].std(ddof=1) / np.sqrt(2)
     assert heights.max() == pytest.approx(200 + 100 * half)
-    assert heights.min() > 0, "a logarithmic axis cannot show what is not positive"
+    assert heights.min() > 0  # a logarithmic axis cannot show anything else
 
 
 def test_powers_are_straight_on_two_logarithmic_scales():
