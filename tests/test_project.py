@@ -85,6 +85,7 @@ def test_pins_stand_in_one_place_only():
         path: found
         for path, text in tracked_texts().items()
         if path not in allowed
+        and not path.startswith("tests/")
         and (found := re.findall(rf"\b(?:{'|'.join(pins())})==\d[\w.]*", text))
     }
     assert again == {}

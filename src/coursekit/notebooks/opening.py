@@ -14,25 +14,25 @@ SETUP_ID = "setup"
 LINK_START = "[Open in Colab]("
 
 SETUP_CELL = """\
-# Finds coursekit, the code of this course, or installs it; numpy and torch stay as they are.
+# Finds the course's code or installs it; numpy and torch stay as they are.
 import os
-import subprocess
 import sys
 from importlib import invalidate_caches, metadata, util
+from subprocess import call
 
 if util.find_spec("coursekit") is None:
-    source = os.environ.get("BATCH_BY_BATCH_SOURCE", "git+{address}")
+    home = "git+{address}"
+    source = os.environ.get("BATCH_BY_BATCH_SOURCE", home)
     here = [name for name in ("numpy", "torch") if util.find_spec(name)]
-    keep = [f"{name}=={metadata.version(name)}" for name in here]
-    package = f"batch-by-batch[notebooks] @ {source}"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", package, *keep]
-    if subprocess.run(pip).returncode:
-        raise SystemExit(f"No coursekit: check the network and rerun, or install it from {source}.")
+    wanted = [f"{name}=={metadata.version(name)}" for name in here]
+    wanted += [f"batch-by-batch[notebooks] @ {source}"]
+    if call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]):
+        raise SystemExit(f"Nothing came from {source}; go online, then rerun.")
     invalidate_caches()
 import coursekit
 
 if getattr(coursekit, "DISTRIBUTION", "") != "batch-by-batch":
-    raise SystemExit("Another coursekit is here: '%pip uninstall -y coursekit', restart, rerun.")
+    raise SystemExit("Another coursekit is here: uninstall it, restart, rerun.")
 print("coursekit is ready.")"""
 """Source of the setup cell; ``{address}`` is the repository's public address."""
 
