@@ -209,7 +209,7 @@ def test_setup_refuses_the_unrelated_package(tmp_path):
 def test_setup_says_what_to_do_when_the_installation_fails(tmp_path):
     ran = run_setup(tmp_path, installed=None)
     assert ran.returncode == 1
-    assert ran.stderr == f"Nothing came from git+{ADDRESS}; go online, then rerun.\n"
+    assert ran.stderr == f"Nothing came from git+{ADDRESS}; go online, rerun.\n"
 
 
 def test_setup_installs_and_keeps_numpy_and_torch(tmp_path):

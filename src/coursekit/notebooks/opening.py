@@ -27,7 +27,7 @@ if util.find_spec("coursekit") is None:
     wanted = [f"{name}=={metadata.version(name)}" for name in here]
     wanted += [f"batch-by-batch[notebooks] @ {source}"]
     if call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]):
-        raise SystemExit(f"Nothing came from {source}; go online, then rerun.")
+        raise SystemExit(f"Nothing came from {source}; go online, rerun.")
     invalidate_caches()
 import coursekit
 
