@@ -203,7 +203,7 @@ def test_setup_finds_what_is_there(tmp_path):
 def test_setup_refuses_the_unrelated_package(tmp_path):
     ran = run_setup(tmp_path, installed="__version__ = '0.3'")
     assert ran.returncode == 1
-    assert ran.stderr == "Another coursekit is here: uninstall it, restart, rerun.\n"
+    assert ran.stderr == "Another coursekit is here; uninstall it and restart.\n"
 
 
 def test_setup_says_what_to_do_when_the_installation_fails(tmp_path):

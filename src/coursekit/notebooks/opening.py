@@ -32,7 +32,7 @@ if util.find_spec("coursekit") is None:
 import coursekit
 
 if getattr(coursekit, "DISTRIBUTION", "") != "batch-by-batch":
-    raise SystemExit("Another coursekit is here: uninstall it, restart, rerun.")
+    raise SystemExit("Another coursekit is here; uninstall it and restart.")
 print("coursekit is ready.")"""
 """Source of the setup cell; ``{address}`` is the repository's public address."""
 
