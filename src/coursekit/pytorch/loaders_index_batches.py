@@ -25,6 +25,12 @@ class OrderBatchSampler(Sampler[list[int]]):
         N and B, with 1 <= B <= N.
     order, drop_last, rng
         As in `coursekit.sampling.ArrayLoader`; ``rng`` is for this sampler alone.
+
+    Attributes
+    ----------
+    batches_given
+        Batches handed out in the present loop. With worker processes that is more than training
+        has used: they ask for ``num_workers * prefetch_factor`` batches in advance.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class OrderBatchSampler(Sampler[list[int]]):
             drop_last=drop_last,
             rng=rng,
         )
+        self.batches_given = 0
         self._start = 0
         self._resuming = False
 
@@ -59,7 +66,9 @@ class OrderBatchSampler(Sampler[list[int]]):
         """
         self._start = self._indices.state_dict()["position"] if self._resuming else 0
         self._resuming = False
+        self.batches_given = 0
         for (batch,) in self._indices:
+            self.batches_given += 1
             yield batch.tolist()
 
     def state_dict(self, *, batches_done: int) -> dict[str, Any]:
