@@ -65,8 +65,8 @@ export function accept(figure, get) {
   for (const control of figure.controls) {
     const values = valuesOf(control, state), value = get(control.key);
     if (values.includes(value)) state[control.key] = value;
-    else if ((typeof value === "number" && value > values.at(-1)) || !values.includes(state[control.key]))
-      state[control.key] = values.at(-1);
+    else if (typeof value === "number" && value > values.at(-1)) state[control.key] = values.at(-1);
+    else if (!values.includes(state[control.key])) state[control.key] = values.at(-1);
   }
   return state;
 }
@@ -77,8 +77,8 @@ const escaped = (content) =>
   content.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
 const picture = (figure, state, width) => {
   const { height, layers } = figure.draw(state, width);
-  return `<svg class="picture" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"` +
-    ` role="img" aria-label="${escaped(figure.describe(state))}">` +
+  return `<svg class="picture" viewBox="0 0 ${width} ${height}" width="${width}" ` +
+    `height="${height}" role="img" aria-label="${escaped(figure.describe(state))}">` +
     `${layers.map((layer) => `<g>${layer}</g>`).join("")}</svg>`;
 };
 const table = ({ head, rows }) =>
@@ -95,7 +95,8 @@ const prediction = ({ question, answers }) =>
 // Dark or light, read from what is painted behind the figure: hosts disagree about attributes.
 function pageBehind(node) {
   for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) {
-    const [red, green, blue, alpha = 1] = getComputedStyle(at).backgroundColor.match(/[\d.]+/g).map(Number);
+    const painted = getComputedStyle(at).backgroundColor.match(/[\d.]+/g).map(Number);
+    const [red, green, blue, alpha = 1] = painted;
     if (alpha > 0.5) return 0.299 * red + 0.587 * green + 0.114 * blue < 128 ? "dark" : "light";
   }
   return matchMedia("(prefers-color-scheme: dark)").matches &&
@@ -127,14 +128,19 @@ const MAKERS = {
       input.setAttribute("aria-valuetext", shown);
       value.textContent = shown;
     };
-    return [element("label", {}, element("span", {}, `${control.label}${control.of ? " " : " = "}`, value), input), update];
+    const name = element("span", {}, `${control.label}${control.of ? " " : " = "}`, value);
+    return [element("label", {}, name, input), update];
   },
   choice(control, set, signal) {
-    const inputs = control.values.map((value) => element("input", { type: "radio", name: control.key, value }));
-    const labels = inputs.map((input, i) => element("label", {}, input, element("span", {}, control.names[i])));
+    const { key: name, values, names } = control;
+    const inputs = values.map((value) => element("input", { type: "radio", name, value }));
+    const labels = inputs.map((input, i) =>
+      element("label", {}, input, element("span", {}, names[i])));
     inputs.forEach((input, i) =>
-      input.addEventListener("change", () => set(control.key, control.values[i], true), { signal }));
-    const update = (state) => inputs.forEach((input, i) => { input.checked = state[control.key] === control.values[i]; });
+      input.addEventListener("change", () => set(name, values[i], true), { signal }));
+    const update = (state) => inputs.forEach((input, i) => {
+      input.checked = state[name] === values[i];
+    });
     return [element("fieldset", {}, element("legend", {}, control.label), ...labels), update];
   },
 };
@@ -188,7 +194,8 @@ export function explorable(figure) {
     const buttons = [
       play,
       button(time.play, () => { stop(); goTo(position() === last() ? 1 : position() + 1, true); }),
-      button(again.again, () => set(again.key, (read()[again.key] + 1) % again.values.length, true)),
+      button(again.again, () =>
+        set(again.key, (read()[again.key] + 1) % again.values.length, true)),
       button("Reset", () => { stop(); restore(first); }),
     ];
 
@@ -197,25 +204,27 @@ export function explorable(figure) {
         stop();
         set(name, value, finished);
       }, ended)]);
-    const nodes = (wanted) => made.filter(([control]) => !control.play === !wanted).map(([, node]) => node);
+    const nodes = (playing) =>
+      made.filter(([control]) => !control.play !== playing).map(([, node]) => node);
     const shown = element("div"), numbers = element("div", { className: "numbers" });
     const sentence = element("p", { className: "sentence" });
     sentence.setAttribute("role", "status");
     const controls = element("form", { className: "controls" },
-      element("div", { className: "player" }, element("div", { className: "buttons" }, ...buttons), ...nodes(true)),
+      element("div", { className: "player" },
+        element("div", { className: "buttons" }, ...buttons), ...nodes(true)),
       element("div", { className: "choices" }, ...nodes(false)));
     // Direct manipulation: a figure may say which state a place in its picture stands for.
     const dragged = (event) => {
       if (event.type === "pointerdown") shown.setPointerCapture(event.pointerId);
       else if (!shown.hasPointerCapture(event.pointerId)) return;
-      const box = shown.getBoundingClientRect();
-      const changes = figure.drag?.(event.clientX - box.left, event.clientY - box.top, read(), width);
+      const { left, top } = shown.getBoundingClientRect();
+      const changes = figure.drag?.(event.clientX - left, event.clientY - top, read(), width);
       for (const name in changes) set(name, changes[name], true);
     };
     for (const type of ["pointerdown", "pointermove"])
       shown.addEventListener(type, dragged, { signal: ended });
     controls.addEventListener("submit", (event) => event.preventDefault(), { signal: ended });
-    const root = element("div", { className: "explorable-live", innerHTML: prediction(figure) },
+    const root = element("div", { className: "explorable-live explorable-body", innerHTML: prediction(figure) },
       shown, controls, sentence, numbers);
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", figure.title);
@@ -232,8 +241,8 @@ export function explorable(figure) {
       if (width) {
         const { height, layers } = figure.draw(state, width), svg = shown.firstChild;
         if (svg?.childElementCount === layers.length) {
-          for (const [name, value] of [["viewBox", `0 0 ${width} ${height}`], ["width", width], ["height", height]])
-            svg.setAttribute(name, value);
+          const size = { viewBox: `0 0 ${width} ${height}`, width, height };
+          for (const name in size) svg.setAttribute(name, size[name]);
           layers.forEach((layer, i) => write(svg.children[i], layer));
         } else shown.innerHTML = picture(figure, state, width);
       }
@@ -274,7 +283,8 @@ export function explorable(figure) {
   const still = (state) =>
     `${prediction(figure)}<div class="wide">${picture(figure, state, 680)}</div>` +
     `<div class="narrow">${picture(figure, state, 320)}</div>` +
-    `<p class="sentence">${figure.describe(state)}</p><div class="numbers">${table(figure.table(state))}</div>`;
+    `<p class="sentence">${figure.describe(state)}</p>` +
+    `<div class="numbers">${table(figure.table(state))}</div>`;
 
   return { ...figure, render, still, picture: (state, width) => picture(figure, state, width) };
 }

@@ -1,4 +1,4 @@
-// Mounts every <figure data-explorable> of the page from its inline <script type="text/explorable">.
+// Mounts every <figure data-explorable> of the page from its <script type="text/explorable">.
 // It may stand in a page many times: the first one stays, the others ask it to look again.
 (() => {
   const NAME = "batchByBatchExplorables";
@@ -23,8 +23,8 @@
 
   // A module text becomes a module through a Blob: that works from file:// as well.
   async function load(name) {
-    const text = document.querySelector(`script[type="text/explorable"][data-name="${name}"]`).textContent;
-    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    const script = document.querySelector(`script[type="text/explorable"][data-name="${name}"]`);
+    const url = URL.createObjectURL(new Blob([script.textContent], { type: "text/javascript" }));
     try {
       return await import(url);
     } finally {

@@ -15,7 +15,7 @@ for (const name of names) {
   const { default: figure } = await import(new URL(`${name}.mjs`, here));
   for (const [view, changes] of Object.entries(figure.views)) {
     const file = new URL(`${view}.html`, folder);
-    const text = `<figcaption>${figure.title}</figcaption>\n<div class="explorable-still">` +
+    const text = `<figcaption>${figure.title}</figcaption>\n<div class="explorable-still explorable-body">` +
       `${figure.still({ ...figure.defaults, ...changes })}</div>\n`;
     if (existsSync(file) && readFileSync(file, "utf8") === text) continue;
     stale += 1;

@@ -2,7 +2,9 @@ import { explorable, fixed, integers, key, line, mark, memo, mulberry32, px, wor
 
 // How wrong is one mini-batch gradient? Every possible batch of the running example is a dot.
 
-const FEATURES = [[1, 0.5], [2, 1], [0.5, 2], [1.5, 0.5], [3, 1.5], [0.5, 0.5], [2.5, 2], [1, 1.5]];
+const FEATURES = [
+  [1, 0.5], [2, 1], [0.5, 2], [1.5, 0.5], [3, 1.5], [0.5, 0.5], [2.5, 2], [1, 1.5],
+];
 const TARGETS = FEATURES.map(([first, second]) => 2 * first - second + 1);
 // At w = 0, b = 0 the gradient of (w·x + b − y)² for one example is −2y·x.
 const GRADIENTS = FEATURES.map((features, i) => features.map((value) => -2 * TARGETS[i] * value));
@@ -10,7 +12,9 @@ const FULL = [0, 1].map((axis) => GRADIENTS.reduce((sum, one) => sum + one[axis]
 const FAVOR = TARGETS.map((target) => (target >= 3.5 ? 3 : 1));
 const NORM = 15, DRAWS = 200;
 
-export const DEFAULTS = { batch_size: 2, sampling: "without", rule: "mean", seed: 616, draws: DRAWS };
+export const DEFAULTS = {
+  batch_size: 2, sampling: "without", rule: "mean", seed: 616, draws: DRAWS,
+};
 export const CONTROLS = [
   { key: "batch_size", label: "Batch size B", values: integers(1, 8) },
   { key: "sampling", label: "Examples are drawn", values: ["without", "with"],
@@ -125,11 +129,13 @@ const plane = memo((width) => {
   const { left, top, right, bottom, at } = frame(width);
   const across = [-30, -20, -10, 0].map((tick) => {
     const [x] = at([tick, 0]);
-    return line("soft", [x, top], [x, bottom]) + words(x, bottom + 16, fixed(tick, 0), "soft", "middle");
+    return line("soft", [x, top], [x, bottom]) +
+      words(x, bottom + 16, fixed(tick, 0), "soft", "middle");
   });
   const up = [-15, -10, -5, 0].map((tick) => {
     const [, y] = at([0, tick]);
-    return line("soft", [left, y], [right, y]) + words(left - 6, y + 4, fixed(tick, 0), "soft", "end");
+    return line("soft", [left, y], [right, y]) +
+      words(left - 6, y + 4, fixed(tick, 0), "soft", "end");
   });
   return across.join("") + up.join("") + words(left + 6, top + 12, "↑ gradient of w₂", "soft") +
     words(right, bottom + 32, "gradient of w₁ →", "soft", "end");
@@ -155,17 +161,19 @@ function circles(state, width) {
   };
   const [x, y] = width < 460 ? [right + 6, at([0, -13])[1]]
     : at([FULL[0] - 0.87 * typical_miss, FULL[1] + 0.5 * typical_miss]);
-  const box = [left, top, right - left, bottom - top].map(px);
-  return `<svg x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(" ")}">` +
-    circle("blue", FULL, typical_miss) + (state.rule === "clip" ? circle("ink", [0, 0], NORM) : "") +
-    "</svg>" + (state.rule === "clip" ? words(right, at([0, -NORM])[1] + 14, `norm ${NORM}`, "soft", "end") : "") +
+  const box = [left, top, right - left, bottom - top].map(px), clips = state.rule === "clip";
+  return `<svg x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" ` +
+    `viewBox="${box.join(" ")}">${circle("blue", FULL, typical_miss)}` +
+    `${clips ? circle("ink", [0, 0], NORM) : ""}</svg>` +
+    (clips ? words(right, at([0, -NORM])[1] + 14, `norm ${NORM}`, "soft", "end") : "") +
     (typical_miss > 1 ? words(x - 6, y, `typical miss ${fixed(typical_miss)}`, "soft", "end") : "");
 }
 
 // The batch drawn last: its examples, joined to their mean, and what the rule makes of it.
 function latest({ members, x, y, shrink }, { at }) {
   const mean = at([x / shrink, y / shrink]);
-  return (members.length > 1 ? members.map((i) => line("thin ink", at(GRADIENTS[i]), mean)).join("") : "") +
+  const spokes = members.map((i) => line("thin ink", at(GRADIENTS[i]), mean));
+  return (members.length > 1 ? spokes.join("") : "") +
     (shrink < 1 ? line("dashed vermillion", mean, at([x, y])) : "") +
     mark("dot", "vermillion", ...at([x, y]));
 }
@@ -175,8 +183,9 @@ function names(state, { left, right, bottom, at }) {
   const { batches, mean } = simulate(state);
   const all = batches.length === 1 ? "the only batch" : `mean of all ${batches.length}`;
   if (right < 460)
-    return [["ring", "blue", "full gradient"], ["cross", "vermillion", all]].map(([shape, kind, name], i) =>
-      mark(shape, kind, left + 4 + 116 * i, bottom + 46) + words(left + 18 + 116 * i, bottom + 50, name)).join("");
+    return mark("ring", "blue", left + 4, bottom + 46) +
+      words(left + 18, bottom + 50, "full gradient") +
+      mark("cross", "vermillion", left + 120, bottom + 46) + words(left + 134, bottom + 50, all);
   const name = (height, point, text) => {
     const [x, y] = at(point), [, down] = at([0, height]);
     return line("thin ink", [x + 6, y + 9], [right - 7.6 * text.length - 6, down - 5]) +
@@ -190,7 +199,8 @@ function strip(batch, { draws }, top, width) {
   const label = words(0, top + 18, batch ? `Batch ${draws} is` : "No batch yet");
   const step = Math.min(34, (width - 86) / 8);
   return label + GRADIENTS.map((_, i) => {
-    const times = batch ? batch.members.filter((member) => member === i).length : 0, x = 88 + i * step;
+    const times = batch ? batch.members.filter((member) => member === i).length : 0;
+    const x = 88 + i * step;
     return `<rect class="${times ? "filled vermillion" : "empty"}" x="${px(x)}" y="${px(top)}" ` +
       `width="${px(step - 4)}" height="26" rx="4"/>` + words(x + step / 2 - 2, top + 18,
         times > 1 ? `${i + 1}×${times}` : i + 1, times ? "on-vermillion" : "soft", "middle");
@@ -205,7 +215,8 @@ export function draw(state, width) {
     mark("speck", batch?.members.includes(i) ? "ink" : "ink hollow", ...at(gradient))).join("") +
     words(at([-34, 0])[0], at([0, -15.6])[1], "example 5", "soft");
   const trail = average.slice(0, draws).map(at);
-  const walk = batch ? line("vermillion", ...trail) + mark("square", "vermillion", ...trail.at(-1)) : "";
+  const walk = batch
+    ? line("vermillion", ...trail) + mark("square", "vermillion", ...trail.at(-1)) : "";
   const bias = miss(mean) > 1e-9 ? line("ink", at(FULL), at(mean)) : "";
   const truth = mark("ring", "blue", ...at(FULL)) + mark("cross", "behind", ...at(mean)) +
     mark("cross", "vermillion", ...at(mean));
@@ -220,9 +231,10 @@ export function draw(state, width) {
 }
 
 export function table(state) {
-  const { batches, mean, drawn, average } = simulate(state), { draws } = state, batch = batches[drawn[draws - 1]];
-  const row = (name, point) =>
-    [name, ...(point ? [...point, miss(point)].map((value) => fixed(value)) : ["–", "–", "–"])];
+  const { batches, mean, drawn, average } = simulate(state), { draws } = state;
+  const batch = batches[drawn[draws - 1]];
+  const shown = (point) => [...point, miss(point)].map((value) => fixed(value));
+  const row = (name, point) => [name, ...(point ? shown(point) : ["–", "–", "–"])];
   return { head: ["Gradient", "of w₁", "of w₂", "off by"], rows: [
     row(`${key("ring", "blue")}All 8 examples`, FULL),
     row(`${key("cross", "vermillion")}Mean of all ${batches.length} batches`, mean),
@@ -234,10 +246,17 @@ export function table(state) {
 export default explorable({
   title: "Every mini-batch gradient there is",
   defaults: DEFAULTS, controls: CONTROLS, views: VIEWS, draw, describe, table,
-  question: "One batch of 2 gives a gradient that is far off. Average the gradients of all 28 batches of 2: where does the average land?",
+  question: "One batch of 2 gives a gradient that is far off. Average the gradients of all 28 " +
+    "batches of 2: where does the average land?",
   answers: [
-    ["Near the full gradient, a little off", "Closer. Each example is in exactly 7 of the 28 batches, so all count the same: the average is the full gradient to the last bit. Only a handful of draws is a little off."],
-    ["Exactly on the full gradient", "Yes. Each example is in exactly 7 of the 28 batches, so all count the same. Now change B, or draw with replacement: the dots move, the cross does not."],
-    ["Pulled toward the largest gradient", "That example pulls its 7 batches far, and the other 21 batches lack it: the two cancel. Favor large errors below to see a real pull."],
+    ["Near the full gradient, a little off",
+      "Closer. Each example is in exactly 7 of the 28 batches, so all count the same: the " +
+      "average is the full gradient to the last bit. Only a handful of draws is a little off."],
+    ["Exactly on the full gradient",
+      "Yes. Each example is in exactly 7 of the 28 batches, so all count the same. Now change " +
+      "B, or draw with replacement: the dots move, the cross does not."],
+    ["Pulled toward the largest gradient",
+      "That example pulls its 7 batches far, and the other 21 batches lack it: the two cancel. " +
+      "Favor large errors below to see a real pull."],
   ],
 });
