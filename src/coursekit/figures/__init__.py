@@ -13,6 +13,7 @@ from .estimators import (
     plot_intervals,
     plot_laws,
 )
+from .paths import plot_paths, plot_race
 from .show import Shown, describe, show
 from .style import BLUE, INK, LINE, SOFT, VERMILLION, axes
 from .table import Table, table
@@ -33,6 +34,8 @@ __all__ = [
     "plot_distribution",
     "plot_intervals",
     "plot_laws",
+    "plot_paths",
+    "plot_race",
     "show",
     "table",
 ]
