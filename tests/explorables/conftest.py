@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from coursekit.explorables import Explorable, registry
+from coursekit.explorables import Explorable, bundle, registry
 
 HERE = Path(__file__).parent
 NO_NODE = (
@@ -73,3 +73,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for ``name`` runs once for each explorable in the package."""
     if "name" in metafunc.fixturenames:
         metafunc.parametrize("name", registry.names())
+    if "draggable" in metafunc.fixturenames:
+        dragged = [name for name in registry.names() if "function drag(" in bundle.module(name)]
+        metafunc.parametrize("draggable", dragged)

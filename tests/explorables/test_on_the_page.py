@@ -128,6 +128,28 @@ def test_every_choice_follows_the_arrow_keys(name: str, show: Callable[..., Figu
     assert figure.visit.console == []
 
 
+def test_a_picture_that_can_be_dragged_follows_the_pointer(
+    draggable: str, show: Callable[..., Figure]
+) -> None:
+    figure = show(explorable(draggable))
+    picture = figure.live.locator("svg.picture")
+    picture.scroll_into_view_if_needed()
+    box, seen = picture.bounding_box(), set()
+    for down in (0.3, 0.5, 0.7):
+        figure.page.mouse.move(box["x"] + 0.05 * box["width"], box["y"] + down * box["height"])
+        figure.page.mouse.down()
+        for across in (0.25, 0.5, 0.7, 0.9):
+            x, y = box["x"] + across * box["width"], box["y"] + down * box["height"]
+            figure.page.mouse.move(x, y)
+            seen.add(str(figure.state()))
+        figure.page.mouse.up()
+        dropped = figure.state()
+        figure.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + down * box["height"])
+        assert figure.state() == dropped, "it follows a pointer that is not pressed"
+    assert len(seen) >= 3
+    assert figure.visit.console == []
+
+
 def test_tab_reaches_every_control_and_leaves(name: str, show: Callable[..., Figure]) -> None:
     figure = show(explorable(name), after='<p><a href="#end" id="end">The end</a></p>')
     wanted = figure.root.evaluate(
