@@ -6,8 +6,8 @@ PLAN = """
 parts:
   - title: Part I
     chapters:
-      - {file: 01_first, title: The first, question: "What comes first?"}
-      - {file: 02_second, title: The second, question: "And then?"}
+      - {number: "01", title: The first, question: "What comes first?"}
+      - {number: "02", title: The second, question: "And then?"}
 """
 INDEX = "# Index\n\n```{course-map} plan.yml\n```\n"
 

@@ -4,7 +4,7 @@
 is linked, and its minutes come from its notebook; one that is not is shown as being in preparation.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -17,8 +17,12 @@ from sphinx.util.docutils import SphinxDirective
 
 from .chapters import facts
 from .claims import ClaimDomain, domain_of
+from .stored import StoredNotebook
 
 logger = logging.getLogger(__name__)
+
+Written = tuple[str, StoredNotebook]
+"""A chapter that is in the book: its document and what its notebook says."""
 
 
 class MapPlace(nodes.General, nodes.Element):  # type: ignore[misc]  # docutils has no types
@@ -49,38 +53,47 @@ class FillMap(SphinxPostTransform):
     def run(self, **_: Any) -> None:
         """Build the map from the plan and from the notebooks that are in the book."""
         for place in list(self.document.findall(MapPlace)):
-            domain, parts = domain_of(self.env), place["parts"]
-            planned = {f"notebooks/{chapter['file']}" for p in parts for chapter in p["chapters"]}
-            for stray in sorted(set(domain.notebooks) - planned):
-                logger.warning("%s is in the book but not on the map", stray, location=place)
-            place.replace_self([_part(part, domain) for part in parts])
+            written = by_number(domain_of(self.env))
+            planned = {chapter["number"] for part in place["parts"] for chapter in part["chapters"]}
+            for stray in sorted(written.keys() - planned):
+                logger.warning(
+                    "%s is in the book but not on the map", written[stray][0], location=place
+                )
+            place.replace_self([_part(part, written) for part in place["parts"]])
 
 
-def _part(part: dict[str, Any], domain: ClaimDomain) -> nodes.container:
+def by_number(domain: ClaimDomain) -> dict[str, Written]:
+    """The notebooks of the book by what their file names begin with: "02" for 02_unbiased."""
+    return {
+        PurePosixPath(docname).name.split("_")[0]: (docname, notebook)
+        for docname, notebook in domain.notebooks.items()
+    }
+
+
+def _part(part: dict[str, Any], written: dict[str, Written]) -> nodes.container:
     box = nodes.container(classes=["map-part"])
     box += nodes.paragraph(text=part["title"], classes=["map-part-title"])
     chapters = nodes.enumerated_list(classes=["map-chapters"])
-    chapters += [_chapter(chapter, domain) for chapter in part["chapters"]]
+    chapters += [_chapter(chapter, written.get(chapter["number"])) for chapter in part["chapters"]]
     box += chapters
     return box
 
 
-def _chapter(chapter: dict[str, str], domain: ClaimDomain) -> nodes.list_item:
-    docname = f"notebooks/{chapter['file']}"
-    number = chapter["file"].split("_")[0]
-    notebook = domain.notebooks.get(docname)
-    item = nodes.list_item(classes=["map-chapter" if notebook else "map-chapter-planned"])
+def _chapter(chapter: dict[str, str], written: Written | None) -> nodes.list_item:
+    item = nodes.list_item(classes=["map-chapter" if written else "map-chapter-planned"])
     title = nodes.paragraph(classes=["map-title"])
-    title += nodes.inline(text=f"{number} ", classes=["map-number"])
-    if notebook:
+    title += nodes.inline(text=f"{chapter['number']} ", classes=["map-number"])
+    if written:
+        docname, notebook = written
+        about = " · ".join(facts(notebook))
         label = nodes.inline(text=notebook.title)
         title += addnodes.pending_xref(
             "", label, refdomain="std", reftype="doc", reftarget=f"/{docname}", refexplicit=True
         )
     else:
+        about = "in preparation"
         title += nodes.inline(text=chapter["title"])
     item += [title, nodes.paragraph(text=chapter["question"], classes=["map-question"])]
-    about = " · ".join(facts(notebook)) if notebook else "in preparation"
     item += nodes.paragraph(text=about, classes=["map-about"])
     return item
 

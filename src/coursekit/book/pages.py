@@ -1,7 +1,8 @@
 """What every page carries: templates without the theme's faults, a description, a quiet console.
 
 The faults: a script of 1.4 MB for a dozen icons, names of buttons that differ from what is written
-on them, a logo outside every landmark, notes to developers on the console.
+on them, a logo outside every landmark, an empty header, a role that ARIA has withdrawn, notes to
+developers on the console.
 """
 
 import html
@@ -37,6 +38,14 @@ def describe(
             return
 
 
+def name_roles(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Call the entries of the bibliography list items: their own role is withdrawn from ARIA."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def silence(app: Sphinx, problem: Exception | None) -> None:
     """Take the notes to developers out of the theme's scripts: a page says nothing on the console.
 
@@ -62,4 +71,5 @@ def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("config-inited", use_templates)
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", name_roles)
     app.connect("build-finished", silence)

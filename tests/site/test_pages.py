@@ -1,0 +1,94 @@
+"""Each page of the book in a real browser, as different readers meet it."""
+
+import gzip
+
+import pytest
+
+from .conftest import CHAPTERS, CONFIG, PAGES
+
+PAGE_BUDGET = 800_000  # bytes, compressed: the page and everything it asks for
+
+READY = """() => {
+  const math = document.querySelectorAll(".math").length;
+  const figures = [...document.querySelectorAll("figure[data-explorable]")];
+  return document.querySelectorAll("mjx-container").length === math
+    && figures.every((figure) => figure.explorable);
+}"""
+
+
+def check(site, visit, *, axe=True):
+    """What holds for every page, however it is opened; the page is ready afterwards."""
+    visit.page.wait_for_function(READY)
+    visit.page.evaluate("document.fonts.ready")
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.external == []
+    assert visit.console == []
+    assert visit.overflow() == 0
+    files = {site.path_of(url) for url in visit.requests if url.startswith(("file", "http"))}
+    assert [file for file in files if not file.is_file()] == []
+    assert sum(len(gzip.compress(file.read_bytes(), 6)) for file in files) <= PAGE_BUDGET
+    if axe:  # last: it asks for style sheets once more, in its own way
+        assert visit.axe() == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_on_a_desktop_over_http(site, open_page, page):
+    visit = open_page(site.http(page))
+    check(site, visit)
+    assert visit.page.locator("h1:visible").count() == 1
+    assert visit.page.locator("html").get_attribute("lang") == "en"
+    assert CONFIG["title"] in visit.page.title()
+    description = visit.page.locator("meta[name=description]")
+    assert description.count() == 1
+    assert 20 < len(description.get_attribute("content")) <= 180
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_from_a_file_in_the_dark(site, open_page, page):
+    visit = open_page(site.file(page), color_scheme="dark")
+    check(site, visit)
+    assert visit.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_on_a_phone(site, open_page, page):
+    check(site, open_page(site.http(page), width=390, height=844))
+    check(site, open_page(site.http(page), width=320, height=640, color_scheme="dark"), axe=False)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_javascript(site, open_page, page):
+    visit = open_page(site.file(page), java_script_enabled=False)
+    assert visit.external == []
+    assert visit.page.locator("h1:visible").count() == 1
+    for figure in visit.page.locator("figure[data-explorable]").all():
+        assert figure.locator(".explorable-still svg.picture:visible").count() == 1
+        assert figure.locator(".explorable-live").count() == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_on_paper(site, open_page, page):
+    visit = open_page(site.http(page), width=760)
+    visit.page.emulate_media(media="print")
+    for furniture in ("#pst-primary-sidebar", ".bd-header-article", ".prev-next-footer"):
+        assert visit.page.locator(f"{furniture}:visible").count() == 0
+    assert visit.page.locator("article h1:visible").count() == 1
+    assert visit.overflow() == 0
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_opens_in_colab(site, open_page, page):
+    visit = open_page(site.http(page))
+    where = CONFIG["repository"]
+    notebook = (
+        f"{where['url'].removeprefix('https://github.com/')}/blob/{where['branch']}/{page}.ipynb"
+    )
+    link = visit.page.get_by_role("link", name="Open in Colab").first
+    assert link.get_attribute("href") == f"https://colab.research.google.com/github/{notebook}"
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_shows_its_facts(site, open_page, page):
+    facts = open_page(site.http(page)).page.locator("h1 + .chapter-facts").inner_text()
+    for part in ("Chapter", "min to read", "s to run", "claims checked"):
+        assert part in facts

@@ -1,0 +1,82 @@
+"""What a reader does: look for a word, choose a theme, filter the ledger, follow a claim."""
+
+from .conftest import PAGES, ROOT
+
+INDEX = PAGES[0]
+
+
+def test_the_theme_switch_changes_the_theme_and_remembers(site, open_page):
+    page = open_page(site.http(INDEX)).page
+    seen = []
+    for _ in range(3):
+        page.locator(".theme-switch-button").first.click()
+        seen.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert sorted(seen) == ["auto", "dark", "light"]
+    page.evaluate("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    page.goto(site.http("book/reference/claims"))
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_search_works_offline(site, open_page):
+    visit = open_page(site.http("search") + "?q=unbiased")
+    visit.page.wait_for_selector("#search-results li a")
+    assert visit.external == []
+    assert visit.console == []
+    assert "02_unbiased" in visit.page.locator("#search-results li a").first.get_attribute("href")
+
+
+def test_the_ledger_filters_by_verdict_and_by_kind(site, open_page):
+    page = open_page(site.http("book/reference/claims"), java_script_enabled=False).page
+    rows = page.locator(".ledger-table tbody tr")
+    everything = rows.count()
+    page.get_by_label("holds with a correction").check()
+    shown = page.locator(".ledger-table tbody tr:visible")
+    assert 0 < shown.count() < everything
+    assert set(shown.locator(".ledger-verdict").all_inner_texts()) == {"holds with a correction"}
+    page.get_by_label("measured").check()
+    assert all("kind-measured" in row.get_attribute("class") for row in shown.all())
+
+
+def test_a_link_of_the_ledger_brings_the_card_into_view(site, open_page):
+    page = open_page(site.http("book/reference/claims")).page
+    link = page.locator(".ledger-table tbody a").last
+    link.click()
+    page.wait_for_selector(".claim:target")
+    box = page.locator(".claim:target").bounding_box()
+    assert 0 <= box["y"] < 900
+
+
+def test_the_skip_link_is_the_first_stop_of_the_keyboard(site, open_page):
+    page = open_page(site.http(INDEX)).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
+
+
+def test_code_and_tables_scroll_by_keyboard_on_a_phone(site, open_page):
+    page = open_page(site.http("notebooks/02_unbiased"), width=320).page
+    page.wait_for_load_state("networkidle")
+    stuck = page.evaluate(
+        """() => [...document.querySelectorAll("article *")].filter((node) =>
+          node.scrollWidth > node.clientWidth + 1
+          && ["auto", "scroll"].includes(getComputedStyle(node).overflowX)
+          && !node.matches("mjx-container, mjx-container *")
+          && node.tabIndex < 0).map((node) => node.outerHTML.slice(0, 120))"""
+    )
+    assert stuck == []
+
+
+def test_colors_are_the_same_everywhere():
+    """The page, the static figures and the explorables have one set of values."""
+    from coursekit.figures.style import CSS_VARIABLES
+
+    page = (ROOT / "book/_static/css/tokens.css").read_text("utf-8")
+    light, dark = page.split("html[data-theme")[0], page.split('html[data-theme="dark"]')[1]
+    dark = dark.split("}")[0]
+    live = (ROOT / "src/coursekit/explorables/style.css").read_text("utf-8")
+    for value, name in CSS_VARIABLES.items():
+        assert f"{name}: {value};" in light
+    for theme, tokens in (("light", light), ("dark", dark)):
+        rule = live.split(f"[data-page={theme}]")[1].split("}")[0]
+        for name in ("--ck-blue", "--ck-vermillion", "--ck-ink", "--ck-soft", "--ck-line"):
+            value = tokens.split(f"{name}: ")[1].split(";")[0]
+            assert f"{name}: {value}" in rule, (theme, name)
