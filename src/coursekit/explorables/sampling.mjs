@@ -187,9 +187,9 @@ function names(state, { left, right, bottom, at }) {
       words(left + 18, bottom + 50, "full gradient") +
       mark("cross", "vermillion", left + 120, bottom + 46) + words(left + 134, bottom + 50, all);
   const name = (height, point, text) => {
-    const [x, y] = at(point), [, down] = at([0, height]);
-    return line("thin ink", [x + 6, y + 9], [right - 7.6 * text.length - 6, down - 5]) +
-      words(right, down, text, "strong", "end");
+    const [x, y] = at(point), [, down] = at([0, height]), start = right - 7.6 * text.length;
+    return line("thin ink", [x + 6, y + 9], [start - 5, down - 5]) +
+      words(start, down, text, "strong");
   };
   return miss(mean) < 1e-9 ? name(-13, FULL, `full gradient = ${all}`)
     : name(-13, FULL, "full gradient") + name(mean[0] > FULL[0] ? -10.5 : -14.4, mean, all);
