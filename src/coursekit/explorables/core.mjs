@@ -170,10 +170,16 @@ export function explorable(figure) {
     const position = () => valuesOf(time, read()).indexOf(read()[time.key]);
     const goTo = (index, finished) => set(time.key, valuesOf(time, read())[index], finished);
     let frame = 0, speaking = 0, width = 0;
+    const speakSoon = () => {
+      clearTimeout(speaking);
+      if (!frame) speaking = setTimeout(speak, 250);
+    };
     const stop = () => {
-      if (frame) model.save_changes();
+      if (!frame) return;
+      model.save_changes();
       cancelAnimationFrame(frame);
       frame = 0;
+      speakSoon();
       play.textContent = "▶︎ Play";
     };
     const play = button("▶︎ Play", () => {
@@ -246,8 +252,7 @@ export function explorable(figure) {
           layers.forEach((layer, i) => write(svg.children[i], layer));
         } else shown.innerHTML = picture(figure, state, width);
       }
-      clearTimeout(speaking);
-      speaking = setTimeout(speak, 250);
+      speakSoon();
     };
     const fit = () => {
       const now = Math.floor(root.clientWidth);
