@@ -51,6 +51,16 @@ def test_hands_out_what_dataloader_hands_out_epoch_after_epoch(case, seed):
         assert len(ours) == len(theirs) == len(expected)
 
 
+def test_many_examples_are_shuffled_as_dataloader_does():
+    y = torch.arange(70_003)
+    theirs = DataLoader(y, 1000, shuffle=True, generator=torch.Generator().manual_seed(1))
+    ours = TensorLoader(
+        y, batch_size=1000, shuffle=True, generator=torch.Generator().manual_seed(1)
+    )
+    for _ in range(2):
+        assert torch.equal(torch.cat(list(theirs)), torch.cat([batch for (batch,) in ours]))
+
+
 @settings(deadline=None)  # the first call of torch is slow
 @given(case=cases(), seed=st.integers(0, 2**40), epochs=st.integers(0, 2), data=st.data())
 def test_a_run_interrupted_anywhere_continues_with_exactly_the_batches_it_would_have_had(
