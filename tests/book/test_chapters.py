@@ -23,3 +23,12 @@ def test_a_notebook_without_metadata_has_none(build):
 def test_the_facts_follow_the_notebook(build):
     build(index="# I\n", a=notebook())
     assert "1 claim checked" in build(a=notebook(claim("only-one"))).page("a")
+
+
+def test_the_link_for_readers_elsewhere_is_left_out(build):
+    chapter = notebook()
+    link = "[Open in Colab](https://colab.research.google.com/x.ipynb)"
+    chapter["cells"][0]["source"] = f"# A title\n\n{link}\n\nThe promise. See {link}."
+    page = BeautifulSoup(build(index="# I\n", a=chapter).page("a"), "html.parser")
+    assert len(page.select("a[href^='https://colab']")) == 1
+    assert page.select_one("meta[name=description]")["content"].startswith("The promise.")

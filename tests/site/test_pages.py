@@ -83,7 +83,8 @@ def test_a_chapter_opens_in_colab(site, open_page, page):
     notebook = (
         f"{where['url'].removeprefix('https://github.com/')}/blob/{where['branch']}/{page}.ipynb"
     )
-    link = visit.page.get_by_role("link", name="Open in Colab").first
+    link = visit.page.get_by_role("link", name="Open in Colab")
+    assert link.count() == 1
     assert link.get_attribute("href") == f"https://colab.research.google.com/github/{notebook}"
 
 

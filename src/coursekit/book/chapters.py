@@ -1,4 +1,7 @@
-"""The facts of a chapter under its title: minutes to read, seconds to run, device, claims."""
+"""The head of a chapter: below its title, the minutes to read, the seconds to run, device, claims.
+
+The link to Colab that a notebook carries for readers elsewhere is left out: the page has one above.
+"""
 
 from typing import Any
 
@@ -25,12 +28,21 @@ def facts(notebook: StoredNotebook) -> list[str]:
     return [*found, "1 claim checked" if count == 1 else f"{count} claims checked"]
 
 
+def without_colab_link(doctree: nodes.document) -> None:
+    """Take out paragraphs that are nothing but the link to Colab."""
+    for paragraph in list(doctree.findall(nodes.paragraph)):
+        links = list(paragraph.findall(nodes.reference))
+        if paragraph.astext() == "Open in Colab" and len(links) == 1:
+            paragraph.parent.remove(paragraph)
+
+
 def add_facts(app: Sphinx, doctree: nodes.document) -> None:
     """Put the facts below the title of a notebook that has any."""
     notebook = domain_of(app.env).notebooks.get(app.env.docname)
     title = next(iter(doctree.findall(nodes.title)), None)
     if notebook is None or not notebook.metadata or title is None:
         return
+    without_colab_link(doctree)
     line = " · ".join([f"Chapter {notebook.metadata.get('chapter', '')}", *facts(notebook)])
     place = title.parent.index(title) + 1
     title.parent.insert(place, nodes.paragraph(text=line, classes=["chapter-facts"]))

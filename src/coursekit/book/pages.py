@@ -15,7 +15,13 @@ from sphinx.config import Config
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_DESCRIPTION = 160
-CHATTY = ("scripts/pydata-sphinx-theme.js", "togglebutton.js")
+CHATTY = (
+    "_static/scripts/pydata-sphinx-theme.js",
+    "_static/scripts/sphinx-book-theme.js",
+    "_static/togglebutton.js",
+    "search.html",
+)
+"""Files of the built book that talk to developers."""
 
 
 def use_templates(app: Sphinx, config: Config) -> None:
@@ -54,7 +60,7 @@ def silence(app: Sphinx, problem: Exception | None) -> None:
     if problem or app.builder.format != "html":
         return
     for name in CHATTY:
-        script = Path(app.outdir) / "_static" / name
+        script = Path(app.outdir) / name
         text = script.read_text("utf-8") if script.exists() else ""
         if "console.log(" in text:
             script.write_text(text.replace("console.log(", "void("), "utf-8")
