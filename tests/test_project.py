@@ -16,6 +16,8 @@ import yaml
 import coursekit
 from coursekit.notebooks import repository
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TEXT = {".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".md", ".mjs", ".py", ".toml", ".txt"}
@@ -203,3 +205,34 @@ def test_every_make_target_is_explained():
     targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE)) - {"help", "environment"}
     explained = set(re.findall(r"make (\w+)", run("make", "help").stdout))
     assert explained == targets
+
+
+def test_in_ci_a_skipped_test_fails_unless_it_needs_a_gpu(pytester, monkeypatch):
+    pytester.makeconftest((ROOT / "conftest.py").read_text())
+    pytester.makepyfile(
+        test_one="""
+            import pytest
+
+            def test_in_a_browser():
+                pytest.skip("no browser")
+
+            @pytest.mark.gpu
+            def test_on_a_gpu():
+                pytest.skip("no GPU")
+
+            @pytest.mark.xfail
+            def test_known_bug():
+                assert False
+        """,
+        test_two="import pytest; pytest.skip('no node', allow_module_level=True)",
+    )
+    monkeypatch.setenv("CI", "true")
+    strict = pytester.runpytest_subprocess()
+    strict.assert_outcomes(errors=1)
+    strict.stdout.fnmatch_lines(["*nothing but gpu may be skipped*no node*"])
+    (pytester.path / "test_two.py").unlink()
+    strict = pytester.runpytest_subprocess()
+    strict.assert_outcomes(failed=1, skipped=1, xfailed=1)
+    strict.stdout.fnmatch_lines(["*nothing but gpu may be skipped*no browser*"])
+    monkeypatch.delenv("CI")
+    pytester.runpytest_subprocess().assert_outcomes(skipped=2, xfailed=1)
