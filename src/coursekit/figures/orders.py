@@ -9,17 +9,32 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import CourseError
 from .style import BLUE, INK, VERMILLION
 
-LOOKS: list[dict[str, Any]] = [
-    {"color": INK, "linestyle": "-", "marker": "x"},
-    {"color": INK, "linestyle": "--", "marker": "v"},
-    {"color": VERMILLION, "linestyle": "-", "marker": "s"},
-    {"color": VERMILLION, "linestyle": ":", "marker": "D"},
-    {"color": BLUE, "linestyle": "--", "marker": "^"},
-    {"color": BLUE, "linestyle": "-", "marker": "o"},
+LOOKS: dict[str, dict[str, Any]] = {
+    "sorted": {"color": INK, "linestyle": "-", "marker": "x"},
+    "fixed": {"color": INK, "linestyle": "--", "marker": "v"},
+    "with replacement": {"color": VERMILLION, "linestyle": "-", "marker": "s"},
+    "buffer": {"color": VERMILLION, "linestyle": ":", "marker": "D"},
+    "shuffled once": {"color": BLUE, "linestyle": "--", "marker": "^"},
+    "reshuffled": {"color": BLUE, "linestyle": "-", "marker": "o"},
+}
+"""One look an order, the same in every figure; each differs from the others in more than color."""
+
+LAW_LOOKS: list[dict[str, Any]] = [
+    {"color": BLUE, "linestyle": "-"},
+    {"color": INK, "linestyle": "--"},
+    {"color": INK, "linestyle": ":"},
 ]
-"""Six looks that differ in more than color, for at most six orders in one figure."""
+
+
+def _look(name: str) -> dict[str, Any]:
+    """The look of the order whose name begins ``name``: "buffer of 16" looks like a buffer."""
+    known = [look for order, look in LOOKS.items() if name.startswith(order)]
+    if not known:
+        raise CourseError(f"{name!r} names no order; begin it with one of: {', '.join(LOOKS)}.")
+    return known[0]
 
 
 def plot_race(
@@ -36,9 +51,15 @@ def plot_race(
     ``runs[name]`` has shape ``(members, len(x))``. The band is the normal interval of the mean,
     the spread of the members divided by the square root of how many there are. A single member
     has no band.
+
+    Raises
+    ------
+    CourseError
+        When a name does not begin with the name of an order.
     """
     places = np.asarray(x)
-    for (name, members), look in zip(runs.items(), LOOKS, strict=False):
+    for name, members in runs.items():
+        look = _look(name)
         values = np.atleast_2d(np.asarray(members, dtype=float))
         mean, half = _mean_and_half_width(values)
         every = max(1, len(places) // marks)
@@ -61,9 +82,15 @@ def plot_powers(
     """Values with error bars on two logarithmic scales, where a power law is a straight line.
 
     ``series[name]`` is (values, half widths of their intervals), each of the length of ``x``.
+
+    Raises
+    ------
+    CourseError
+        When a name does not begin with the name of an order.
     """
     places = np.asarray(x)
-    for (name, (values, half_widths)), look in zip(series.items(), LOOKS[::-1], strict=False):
+    for name, (values, half_widths) in series.items():
+        look = _look(name)
         middle, half = np.asarray(values, dtype=float), np.asarray(half_widths, dtype=float)
         ax.plot(places, middle, **look, ms=6, lw=1.6, label=name)
         low = np.maximum(middle - half, middle / 10)
@@ -80,14 +107,17 @@ def plot_class_share(
 ) -> Axes:
     """Share of one class in each batch of an epoch, a line an order; ``fair`` is a horizontal line.
 
-    Names in ``observed`` are drawn as loose marks: what one epoch gave, beside a law.
+    Names in ``observed`` are drawn as loose marks: what one epoch gave, beside at most three laws.
     """
     ax.axhline(fair, color=BLUE, lw=1, label="_fair")
-    for (name, share), look in zip(shares.items(), LOOKS, strict=False):
+    laws = iter(LAW_LOOKS)
+    for name, share in shares.items():
         values = np.asarray(share, dtype=float)
         places = np.arange(1, len(values) + 1)
-        drawn = {**look, "linestyle": ""} if name in observed else {**look, "marker": ""}
-        ax.plot(places, values, **drawn, ms=5, label=name)
+        if name in observed:
+            ax.plot(places, values, "s", color=VERMILLION, ms=4, label=name)
+        else:
+            ax.plot(places, values, **next(laws), marker="", label=name)
     ax.set_ylim(-0.04, 1.04)
     ax.set_xlabel("batch of the epoch")
     ax.set_ylabel("share of the second class")
