@@ -39,3 +39,14 @@ def test_a_race_shows_the_median_and_the_middle_of_the_runs() -> None:
     assert corners[:, 1].max() == pytest.approx(10)
     assert corners[:, 1].min() == pytest.approx(0.2)
     assert ax.get_yscale() == "log"
+
+
+def test_long_paths_and_races_stay_small() -> None:
+    path = np.random.default_rng(0).normal(size=(2001, 2)).cumsum(axis=0)
+    ax = plot_paths(axes(), {"long": path, "short": path[:5]}, minimum=[0, 0], hessian=HESSIAN)
+    ax.set_title("It wanders")
+    assert len(show(ax).svg) < 120_000
+    ax = plot_race(axes(), {"a": range(5001)}, {"a": np.ones((3, 5001))}, xlabel="updates")
+    (line,) = ax.get_lines()
+    assert list(line.get_xdata()[[0, -1]]) == [0, 5000]
+    assert len(line.get_xdata()) == 120

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from .style import INK, LINE
 
+MARKED = 100
+DRAWN = 120  # points of a race
 LEVELS = np.array([0.01, 0.05, 0.15, 0.35, 0.6, 0.9, 1.3])  # of the largest loss drawn
 
 
@@ -20,12 +22,14 @@ def plot_paths(
     """Paths of two weights over the contours of a quadratic loss, whose minimum is a cross.
 
     Each path has shape ``(num_updates + 1, 2)``; ``minimum`` has shape ``(2,)`` and ``hessian``
-    shape ``(2, 2)``. The contours are at equal shares of the highest loss that a path starts from.
+    shape ``(2, 2)``. The contours are at fixed shares of the highest loss that a path starts from.
+    A path of up to `MARKED` updates has a mark for each of them; a longer one is a thin line.
     """
     center, curvature = np.asarray(minimum, dtype=float), np.asarray(hessian, dtype=float)
     routes = {name: np.asarray(path, dtype=float) for name, path in paths.items()}
     for name, route in routes.items():
-        ax.plot(route[:, 0], route[:, 1], label=name, lw=1.4, ms=3, alpha=0.85)
+        look = {"lw": 2, "ms": 4} if len(route) <= MARKED + 1 else {"lw": 0.8, "marker": ""}
+        ax.plot(route[:, 0], route[:, 1], label=name, zorder=2 + (len(route) <= MARKED), **look)
     every = np.concatenate([*routes.values(), center[None]])
     low, high = every.min(axis=0), every.max(axis=0)
     margin = 0.12 * (high - low)
@@ -54,11 +58,14 @@ def plot_race(
     """The median of many runs of each method, and the band that holds the middle 80 % of them.
 
     ``losses[name]`` has shape ``(num_runs, num_points)``, ``x[name]`` shape ``(num_points,)``; the
-    losses are measured from the minimum and drawn on a logarithmic axis.
+    losses are measured from the minimum and drawn on a logarithmic axis. Of more than `DRAWN`
+    points, as many are drawn, evenly spread.
     """
     for name, runs in losses.items():
-        low, middle, high = np.quantile(np.asarray(runs, dtype=float), [0.1, 0.5, 0.9], axis=0)
-        points = np.asarray(x[name])
+        points, values = np.asarray(x[name]), np.asarray(runs, dtype=float)
+        drawn = np.unique(np.linspace(0, len(points) - 1, DRAWN).round().astype(int))
+        points, values = points[drawn], values[:, drawn]
+        low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
         marked = max(1, len(points) // 12)
         (line,) = ax.plot(points, middle, label=f"{name}, median", markevery=marked)
         ax.fill_between(points, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
