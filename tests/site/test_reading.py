@@ -22,7 +22,9 @@ def test_search_works_offline(site, open_page):
     visit.page.wait_for_selector("#search-results li a")
     assert visit.external == []
     assert visit.console == []
-    assert "02_unbiased" in visit.page.locator("#search-results li a").first.get_attribute("href")
+    found = visit.page.locator("#search-results li a")
+    first = [found.nth(i).get_attribute("href") for i in range(min(5, found.count()))]
+    assert any("02_unbiased" in href for href in first)
 
 
 def test_the_ledger_filters_by_verdict_and_by_kind(site, open_page):
