@@ -47,8 +47,8 @@ def plot_epoch(
         )
     ax.set_xlabel("examples read")
     ax.set_ylabel("loss")
-    ax.set_ylim(bottom=0)
-    ax.legend()
+    ax.set_ylim(0, 1.45 * max(batch.max(), full.max()))  # room for the legend above the data
+    ax.legend(loc="upper right")
     return ax
 
 
