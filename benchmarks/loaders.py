@@ -1,30 +1,20 @@
 """How fast can data that is already in memory be cut into shuffled batches?
 
-    python benchmarks/loaders.py             # prints the table
-    python benchmarks/loaders.py --write     # and stores it in benchmarks/results/loaders.md
+    python benchmarks/loaders.py
 
-One process, one thread, CPU seconds for a whole epoch of 1,000,000 examples with 20 float32
-features and a target. Every way runs once a round, in random order; the speed-up is the median
-over rounds of (time of the default path / time of this way), taken within the same round.
-Ways of torchdata are left out, with a word, where torchdata is not installed.
+CPU time of a whole epoch of 1,000,000 examples with 20 float32 features and a target. Without
+torchdata (see requirements.txt) its ways are left out and the report says so.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import argparse
-import gc
-import platform
-import random
 import statistics
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+
+from interleave import interleave, ratios, spread, table, write_report
+
+# The import above limits NumPy and PyTorch to one thread, so it comes first.
+# isort: split
 
 import numpy as np
 import torch
@@ -34,15 +24,13 @@ from coursekit.pytorch.loaders import TensorLoader
 from coursekit.sampling import ArrayLoader
 
 try:
-    import torchdata
     from torchdata import nodes
     from torchdata.stateful_dataloader import StatefulDataLoader
 except ImportError:
-    torchdata = None
+    nodes = None
 
-NUM_EXAMPLES, NUM_FEATURES, ROUNDS = 1_000_000, 20, 7
+NUM_EXAMPLES, NUM_FEATURES, ROUNDS = 1_000_000, 20, 5
 BASELINE = "DataLoader, default collate"
-RESULTS = Path(__file__).parent / "results" / "loaders.md"
 
 Ways = dict[str, Callable[[], Iterable[tuple]]]
 
@@ -82,22 +70,28 @@ def ways(batch_size: int) -> Ways:
     x = rng.normal(size=(NUM_EXAMPLES, NUM_FEATURES)).astype(np.float32)
     y = rng.normal(size=NUM_EXAMPLES).astype(np.float32)
     tensors = torch.from_numpy(x), torch.from_numpy(y)
-    buffers = np.empty_like(x), np.empty_like(y)
+    buffers = {array.ndim: np.empty_like(array) for array in (x, y)}
     pairs, rows = TensorDataset(*tensors), Rows(*tensors)
     starts = range(0, NUM_EXAMPLES, batch_size)
 
-    def gather_each_batch() -> Iterator[tuple]:
+    def index(array: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return array[chosen]
+
+    def take(array: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return array.take(chosen, axis=0)
+
+    def take_into_buffer(array: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return array.take(chosen, axis=0, out=buffers[array.ndim], mode="clip")
+
+    def gather_each_batch(rows_of: Callable) -> Iterator[tuple]:
         order = rng.permutation(NUM_EXAMPLES)
         for start in starts:
             batch = order[start : start + batch_size]
-            yield x[batch], y[batch]
+            yield rows_of(x, batch), rows_of(y, batch)
 
-    def shuffle_then_slice(*targets: np.ndarray) -> Iterator[tuple]:
+    def shuffle_then_slice(rows_of: Callable) -> Iterator[tuple]:
         order = rng.permutation(NUM_EXAMPLES)
-        if targets:
-            for source, target in zip((x, y), targets, strict=True):
-                np.take(source, order, axis=0, out=target, mode="clip")
-        shuffled = targets or (x[order], y[order])
+        shuffled = rows_of(x, order), rows_of(y, order)
         for start in starts:
             yield tuple(part[start : start + batch_size] for part in shuffled)
 
@@ -130,12 +124,14 @@ def ways(batch_size: int) -> Ways:
         "coursekit ArrayLoader (NumPy)": lambda: ArrayLoader(x, y, batch_size=batch_size, rng=rng),
         "by hand, torch: x[batch]": index_each_batch,
         "by hand, torch: x.index_select": select_each_batch,
-        "by hand, NumPy: x[batch]": gather_each_batch,
-        "by hand, NumPy: shuffle, slice, new arrays": shuffle_then_slice,
-        "by hand, NumPy: shuffle, slice, reused buffer": lambda: shuffle_then_slice(*buffers),
+        "by hand, NumPy: x[batch]": lambda: gather_each_batch(index),
+        "by hand, NumPy: x.take(batch)": lambda: gather_each_batch(take),
+        "by hand, NumPy: x[order], slice": lambda: shuffle_then_slice(index),
+        "by hand, NumPy: x.take(order), slice": lambda: shuffle_then_slice(take),
+        "by hand, NumPy: the same, reused buffer": lambda: shuffle_then_slice(take_into_buffer),
         "by hand, NumPy: slices, not shuffled": in_order_slices,
     }
-    if torchdata is not None:
+    if nodes is not None:
         found |= {
             "torchdata StatefulDataLoader, default": lambda: StatefulDataLoader(
                 pairs, batch_size=batch_size, shuffle=True
@@ -153,74 +149,39 @@ def ways(batch_size: int) -> Ways:
     return found
 
 
-def cpu_seconds(way: Callable[[], Iterable[tuple]]) -> float:
-    start = time.process_time()
-    seen = sum(len(batch[1]) for batch in way())
-    taken = time.process_time() - start
-    if seen != NUM_EXAMPLES:
-        raise SystemExit(f"a way handed out {seen} examples of {NUM_EXAMPLES}")
-    return taken
+def epoch_of(way: Callable[[], Iterable[tuple]]) -> Callable[[], None]:
+    def run() -> None:
+        seen = sum(len(batch[1]) for batch in way())
+        if seen != NUM_EXAMPLES:
+            raise SystemExit(f"a way handed out {seen} examples of {NUM_EXAMPLES}")
+
+    return run
 
 
-def measure(chosen: Ways, rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of each way in each round; the order of the ways is random in every round."""
-    times: dict[str, list[float]] = {name: [] for name in chosen}
-    shuffler = random.Random(0)
-    names = list(chosen)
-    for _ in range(rounds + 1):  # the first round warms up
-        for name in shuffler.sample(names, len(names)):
-            gc.collect()
-            times[name].append(cpu_seconds(chosen[name]))
-    return {name: taken[1:] for name, taken in times.items()}
-
-
-def report(batch_size: int, rounds: int) -> str:
-    times = measure(ways(batch_size), rounds)
-    lines = [
-        f"## Batch size {batch_size}",
-        "",
-        "| way | million examples per CPU second | speed-up | lowest to highest |",
-        "| :-- | --: | --: | --: |",
+def report(batch_size: int) -> str:
+    variants = {name: epoch_of(way) for name, way in ways(batch_size).items()}
+    times = interleave(variants, rounds=ROUNDS, warm_up=1)
+    speed_ups = {name: ratios(times, BASELINE, name) for name in times}
+    rows = [
+        [
+            name,
+            f"{NUM_EXAMPLES / statistics.median(times[name]) / 1e6:.2f}",
+            spread(speed_ups[name], 1),
+        ]
+        for name in sorted(times, key=lambda name: speed_ups[name])
     ]
-    ratios = {
-        name: [base / own for base, own in zip(times[BASELINE], taken, strict=True)]
-        for name, taken in times.items()
-    }
-    for name in sorted(times, key=lambda name: statistics.median(ratios[name])):
-        rate = NUM_EXAMPLES / statistics.median(times[name]) / 1e6
-        speed_ups = ratios[name]
-        lines.append(
-            f"| {name} | {rate:.2f} | {statistics.median(speed_ups):.1f} | "
-            f"{min(speed_ups):.1f} to {max(speed_ups):.1f} |"
-        )
-    return "\n".join(lines)
+    headers = ["way", "million examples per CPU second", "times as fast as the default"]
+    return f"## Batches of {batch_size}\n\n{table(headers, rows)}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Compare ways to batch data in memory.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[256, 32])
-    parser.add_argument("--write", action="store_true", help=f"store the table in {RESULTS.name}")
-    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if torchdata is None:
-        print("torchdata is not installed: its ways are left out", file=sys.stderr)
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, "
-    versions += f"PyTorch {torch.__version__}"
-    versions += f", torchdata {torchdata.__version__}" if torchdata is not None else ""
-    text = "\n\n".join(
-        [
-            "# Batches of data in memory",
-            f"{NUM_EXAMPLES:,} examples, {NUM_FEATURES} float32 features and a target, shuffled. "
-            f"One thread, CPU time of a whole epoch, {arguments.rounds} interleaved rounds. "
-            f"Made by `python benchmarks/loaders.py --write`.",
-            f"{versions}; {platform.system()} {platform.machine()}.",
-            *(report(batch_size, arguments.rounds) for batch_size in arguments.batch_sizes),
-        ]
+    about = (
+        f"{NUM_EXAMPLES:,} examples, {NUM_FEATURES} float32 features and a target, shuffled; a "
+        "whole epoch each time."
     )
-    print(text)
-    if arguments.write:
-        RESULTS.write_text(text + "\n", encoding="utf-8")
+    parts = [about, *(report(batch_size) for batch_size in (256, 32))]
+    write_report("loaders", "Batches of data in memory", ["numpy", "torch", "torchdata"], parts)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,11 @@ def test_the_size_of_a_block_changes_nothing(monkeypatch, block_bytes):
     assert rows(build(case)) == expected
 
 
+def test_the_position_counts_examples_also_at_a_short_last_batch():
+    loader = ArrayLoader(np.arange(5), batch_size=2, order=in_order)
+    assert [loader.state_dict()["position"] for _ in loader] == [2, 4, 5]
+
+
 def test_a_loop_left_early_is_followed_by_a_new_epoch():
     case = {"num_examples": 6, "batch_size": 2, "drop_last": False, "order": in_order, "seed": 0}
     loader = build(case)

@@ -38,6 +38,15 @@ def test_a_window_over_the_whole_epoch_pads_no_more_than_any_other_grouping(case
     assert best.padding <= other.padding
 
 
+def test_a_short_last_batch_does_not_tear_the_groups_apart():
+    lengths = np.arange(11)
+    *full, short = epoch(lengths, 3, window=100)
+    groups = sorted(sorted(lengths[batch].tolist()) for batch in full)
+    assert len(groups) == 3
+    assert len(short) == 2
+    assert sum(groups, []) == sorted(set(range(11)) - set(short.tolist()))  # noqa: RUF017
+
+
 def test_the_padding_of_a_known_set_by_hand():
     lengths = [1, 9, 2, 8, 3, 7]
     assert count_padding(lengths, [[0, 1], [2, 3], [4, 5]]) == Padding(tokens=30, padding=18)
