@@ -21,7 +21,7 @@ export const CONTROLS = [
   { key: "time", label: "Time", of: true, play: "Step", values: integers(0, TICKS) },
   ...Object.keys(STARTS).flatMap((start) => keysOf(start).map((key, axis) => ({ key, values: RANGES[axis] }))),
 ];
-export const VIEWS = { valley: {}, "valley-examples": { race: "examples" }, "valley-sizes": { look: "sizes" } };
+export const VIEWS = { valley: {}, "valley-sizes": { look: "sizes", race: "examples" } };
 
 // ---- simulation, mirrored in valley.py ----
 

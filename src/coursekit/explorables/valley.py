@@ -42,8 +42,7 @@ DEFAULTS: dict[str, Any] = {
 }
 VIEWS: dict[str, dict[str, Any]] = {
     "valley": {},
-    "valley-examples": {"race": "examples"},
-    "valley-sizes": {"look": "sizes"},
+    "valley-sizes": {"look": "sizes", "race": "examples"},
 }
 
 Points = NDArray[np.float64]
