@@ -75,7 +75,7 @@ class Claim:
 
         modifier = {HOLDS: "holds", CORRECTED: "corrected", NOT_REPLICATED: "not-replicated"}
         often_said = (
-            f'<p class="claim-corrects">Often said: {text(self.corrects)}</p>'
+            f'<p class="claim-corrects">Often said: {text(self.corrects)}</p>\n'
             if self.corrects
             else ""
         )
@@ -83,8 +83,8 @@ class Claim:
             f'<div class="claim claim-{modifier[self.verdict]}" id="claim-{self.id}">'
             f'<p class="claim-head"><span class="claim-verdict">{text(self.verdict)}</span> '
             f'<span class="claim-kind">{text(self.kind)}</span> '
-            f'<a class="claim-id" href="#claim-{self.id}">{self.id}</a></p>'
-            f'<p class="claim-statement">{text(self.statement)}</p>{often_said}'
+            f'<a class="claim-id" href="#claim-{self.id}">{self.id}</a></p>\n'
+            f'<p class="claim-statement">{text(self.statement)}</p>\n{often_said}'
             f'<p class="claim-evidence">{text(self.evidence)}</p></div>'
         )
 

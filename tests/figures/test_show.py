@@ -101,3 +101,12 @@ def test_laws_show_what_was_found_beside_both_curves():
     text = describe(ax)
     assert "with: 8 at 1, 4 at 2." in text
     assert "found by enumeration: 0 at 2." in text
+
+
+def test_two_figures_on_a_page_share_no_id():
+    first, second = show(line([1, 2, 3])).svg, show(line([1, 2, 4])).svg
+    ids = [re.findall(r' id="([^"]*)"', svg) for svg in (first, second)]
+    assert ids[0], "a clip path keeps its id"
+    assert not set(ids[0]) & set(ids[1])
+    for svg, own in zip((first, second), ids, strict=True):
+        assert all(f"url(#{id})" in svg or f'href="#{id}"' in svg for id in own)

@@ -38,3 +38,8 @@ def test_columns_of_numbers_are_aligned_on_the_right_and_words_on_the_left():
 
 def test_a_table_without_rows_shows_its_headers():
     assert "word" in repr(table([], ["word"], caption="c"))
+
+
+def test_every_column_has_a_name():
+    with pytest.raises(CourseError, match="name every column"):
+        table([[1, 2]], ["x", " "], caption="c")

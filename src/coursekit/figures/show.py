@@ -176,7 +176,13 @@ def _svg(ax: Axes, alt: str) -> str:
     )
     for color, variable in CSS_VARIABLES.items():
         svg = svg.replace(color, f"var({variable}, {color})")
-    return svg.rstrip()
+    return _without_unused_ids(svg).rstrip()
+
+
+def _without_unused_ids(svg: str) -> str:
+    """Names like ``axes_1`` would stand on a page once for every figure."""
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    return re.sub(r' id="([^"]*)"', lambda id: id[0] if id[1] in used else "", svg)
 
 
 def _attributes(alt: str, width: float) -> str:

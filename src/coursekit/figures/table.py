@@ -54,8 +54,11 @@ def table(rows: Sequence[Sequence[object]], headers: Sequence[str], *, caption: 
     ------
     CourseError
         When a cell is a bare float (its last digits would differ between machines; print it with
-        `coursekit.rounding.fixed`), or a row is longer or shorter than ``headers``.
+        `coursekit.rounding.fixed`), a row is longer or shorter than ``headers``, or a header is
+        empty (a screen reader would have no name for the column).
     """
+    if not all(map(str.strip, headers)):
+        raise CourseError(f"a header of {list(headers)} is empty; name every column.")
     for row in rows:
         if len(row) != len(headers):
             raise CourseError(f"a row has {len(row)} cells, the table {len(headers)} headers.")
