@@ -51,7 +51,7 @@ function gauges(state) {
     { name: "Updates an epoch", value: whole(updates), part: logarithm(updates), good: updates >= 100,
       yes: "quick to react", no: "slow to react" },
     { name: "Noise left", value: percent(noise), part: noise, good: noise < 0.1, yes: "calm steps", no: "wants a small rate" },
-    { name: "A call is shared by", value: whole(batch_size), part: logarithm(batch_size), good: batch_size >= 32,
+    { name: "Examples at a time", value: whole(batch_size), part: logarithm(batch_size), good: batch_size >= 32,
       yes: "busy hardware", no: "idle hardware" },
   ];
 }

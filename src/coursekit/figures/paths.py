@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from numpy.typing import ArrayLike
 
-from .style import INK, LINE
+from .style import BLUE, LINE
 
 MARKED = 100
 DRAWN = 120  # points of a race
@@ -45,7 +45,7 @@ def plot_paths(
     ax.contour(
         across, up, grid, levels=LEVELS * top, cmap=ListedColormap([LINE]), linewidths=0.8, zorder=0
     )
-    ax.plot(*center[:, None], "+", color=INK, ms=14, mew=2.5, label="minimum")
+    ax.plot(*center[:, None], "+", color=BLUE, ms=14, mew=3, label="minimum", zorder=5)
     ax.set_xlabel("weight w₁")
     ax.set_ylabel("weight w₂")
     ax.legend()
