@@ -77,8 +77,8 @@ export function simulate(state) {
   const { batch_size, look } = state;
   const lanes = look === "sizes" ? SIZES.map((size) => lane(`B = ${size}`, size, "mini",
     size === N ? "blue" : size === batch_size ? "vermillion" : "ink", size === batch_size))
-    : [lane("Full batch", N, "full", "blue", look === "full"), lane("Mini-batch", batch_size, "mini", "vermillion", look === "mini"),
-      lane("SGD", 1, "sgd", "ink", look === "sgd")];
+    : [["Full batch", N, "full", "blue"], ["Mini-batch", batch_size, "mini", "vermillion"], ["SGD", 1, "sgd", "ink"]]
+      .map((one) => lane(...one, look === one[2]));
   const ends = lanes.map((lane) => {
     const size = lane.batch_size, updates = updatesAt({ ...state, time: TICKS }, size), start = startOf(state, lane.start);
     lane.path = walk(size, state.learning_rate, state.seed, start, updates);
@@ -95,8 +95,7 @@ export function simulate(state) {
 
 const shown = (point) => {
   const loss = excess(point);
-  if (lost(point)) return "diverged";
-  return loss < 0.00005 ? "under 0.0001" : fixed(loss, loss < 10 ? 4 : 1);
+  return lost(point) ? "diverged" : loss < 0.00005 ? "under 0.0001" : fixed(loss, loss < 10 ? 4 : 1);
 };
 const count = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
 
@@ -104,7 +103,7 @@ export function describe(state) {
   const { time, race, learning_rate } = state, lanes = simulate(state), byUpdates = race === "updates";
   const now = lanes.map(({ name, batch_size, path }) => {
     const updates = updatesAt(state, batch_size);
-    return `${name} ${shown(path[updates])} (${byUpdates ? `${updates * batch_size} read` : count(updates, "update")})`;
+    return `${name} ${shown(path[updates])} (${byUpdates ? updates * batch_size + " read" : count(updates, "update")})`;
   });
   return `After ${byUpdates ? count(time, "update") : count(PER_TICK * time, "example")} each, ` +
     `the loss above the minimum is: ${now.join(", ")}. ` +
@@ -138,14 +137,13 @@ const trail = ({ kind, looked, path }, updates, at) => {
 
 // Names stand above the starts, or below them where another name is.
 function names(state, lanes, width, { height, at }) {
-  const taken = [[40, 10], [width - 40, height - 12]];
+  const taken = [[40, 10], [width - 40, height]];
   return lanes.filter(({ looked }) => looked || state.look !== "sizes").map(({ name, start }) => {
     const [middle, y] = at(startOf(state, start)), x = Math.max(38, Math.min(width - 38, middle));
     const free = [y - 22, y + 32].find((down) =>
-      down > 12 && down < height && !taken.some(([left, top]) => Math.abs(left - x) < 80 && Math.abs(top - down) < 16));
-    if (!free) return "";
+      down > 12 && !taken.some(([left, top]) => Math.abs(left - x) < 80 && Math.abs(top - down) < 24));
     taken.push([x, free]);
-    return words(x, free, name, "strong", "middle");
+    return free ? words(x, free, name, "strong", "middle") : "";
   }).join("");
 }
 
@@ -198,9 +196,9 @@ const figure = explorable({
   defaults: DEFAULTS, controls: CONTROLS, views: VIEWS, draw, describe, table,
   question: "Each method has made 64 updates. Now let each read equally many examples instead: who ends lowest?",
   answers: [
-    ["The full batch", "It wins by updates, reading 16 times as much as SGD. By examples it makes one update to SGD’s 16."],
-    ["The mini-batch", "Usually: many updates, and calm enough to settle. The last column counts how often."],
-    ["SGD", "It is near the minimum first, then cannot settle: each example pulls its own way. With a smaller η it wins."],
+    ["The full batch", "It wins by updates, reading 16 times as much as SGD. By examples, SGD makes 16 updates to its one."],
+    ["The mini-batch", "Usually: many updates, calm enough to settle. The last column counts how often."],
+    ["SGD", "It comes near first and cannot settle: each example pulls its own way. With a smaller η it wins."],
   ],
 });
 
