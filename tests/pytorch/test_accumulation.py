@@ -121,6 +121,23 @@ def test_any_split_of_masked_sequences_counts_every_token_once(sizes, seed):
     assert record.num_terms == lengths.sum()
 
 
+def test_weights_of_terms_add_up_to_the_divisor():
+    data, weights = examples(11), torch.tensor([0.2, 1.0, 3.5], dtype=torch.float64)
+
+    def weighted_sum(model, micro_batch):
+        inputs, labels = micro_batch
+        loss = F.cross_entropy(model(inputs), labels, weight=weights, reduction="sum")
+        return loss, weights[labels].sum()
+
+    small, large = network(), network()
+    accumulated_step(
+        small, weighted_sum, cut(data, [1, 6, 4]), torch.optim.SGD(small.parameters(), lr=0.5)
+    )
+    loss = F.cross_entropy(large(data[0]), data[1], weight=weights)  # torch's weighted mean
+    large_step(large, loss, torch.optim.SGD(large.parameters(), lr=0.5))
+    assert distance(small, large) <= TOLERANCE
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("scaled", [False, True])
 def test_an_epoch_with_clipping_schedule_and_a_leftover_window(name, scaled):

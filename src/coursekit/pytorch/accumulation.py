@@ -19,11 +19,12 @@ from ..errors import CourseError
 
 MicroBatch = TypeVar("MicroBatch")
 
-LossSum = Callable[[nn.Module, MicroBatch], tuple[Tensor, int | Tensor]]
+LossSum = Callable[[nn.Module, MicroBatch], tuple[Tensor, float | Tensor]]
 """``loss_sum_fn(model, micro_batch)`` returns the SUM of the loss terms, and how many there are.
 
 A term is what the loss should be a mean over: an example, or a token that is not padding. For
-example ``F.cross_entropy(logits, labels, reduction="sum"), len(labels)``.
+example ``F.cross_entropy(logits, labels, reduction="sum"), len(labels)``. Where terms have weights,
+their number is the sum of the weights.
 """
 
 
@@ -55,7 +56,7 @@ class AccumulatedStep:
     """
 
     loss: float
-    num_terms: int
+    num_terms: float
     num_micro_steps: int
     gradient_norm: float
     updated: bool = True
@@ -138,10 +139,10 @@ def _accumulate(
     loss_sum_fn: LossSum[MicroBatch],
     micro_batches: Iterable[MicroBatch],
     scaler: torch.amp.GradScaler | None,
-) -> tuple[float, int, int]:
+) -> tuple[float, float, int]:
     """Add up gradients of loss sums; return the mean loss, the number of terms, of micro-steps."""
     sums: list[Tensor] = []
-    counts: list[int | Tensor] = []
+    counts: list[float | Tensor] = []
     for micro_batch in micro_batches:
         loss_sum, num_terms = loss_sum_fn(model, micro_batch)
         if loss_sum.ndim != 0 or loss_sum.dtype not in (torch.float32, torch.float64):
@@ -161,11 +162,11 @@ def _accumulate(
                 f"the loss of micro-batch {number} of {len(losses)} is {loss}; nothing was "
                 "updated. Look at its inputs, or take a smaller learning rate."
             )
-    total = int(sum(counts))
-    if total < 1:
+    total = sum(count.item() if isinstance(count, Tensor) else count for count in counts)
+    if not 0 < total < math.inf:
         raise CourseError(
-            f"the {len(losses)} micro-batches have {total} terms together; a mean needs at least "
-            "one, for example a token that is not masked."
+            f"the {len(losses)} micro-batches have {total} terms together; a mean needs some, for "
+            "example a token that is not masked."
         )
     return sum(losses) / total, total, len(losses)
 
