@@ -1,0 +1,177 @@
+"""The paged KV cache: memory in blocks, and for each sequence a table of the blocks it uses.
+
+Positions of a sequence are consecutive, its blocks need not be. Two sequences with the same
+beginning may share blocks; the first to write into a shared block gets a copy of its own.
+
+Source: W. Kwon et al., SOSP 2023, arXiv:2309.06180, sections 4.1 to 4.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import CourseError
+from .blocks import BlockAllocator, OutOfBlocksError
+from .cache import after_the_end
+from .model import Array, Gpt, GptConfig, Tokens, attention
+
+
+class PagedCache:
+    """Keys and values of many sequences in ``num_blocks`` blocks of ``block_size`` tokens.
+
+    Attributes
+    ----------
+    tables
+        The blocks of each sequence, in the order of its positions.
+    lengths
+        Tokens that each sequence has in the cache.
+    """
+
+    def __init__(
+        self, config: GptConfig, *, num_blocks: int, block_size: int, dtype: np.dtype[Any]
+    ) -> None:
+        """Reserve the blocks; no sequence has any yet.
+
+        Raises
+        ------
+        CourseError
+            When ``num_blocks`` or ``block_size`` is below 1.
+        """
+        if block_size < 1:
+            raise CourseError(
+                f"block_size={block_size}; a block holds at least 1 token (16 is a common choice)."
+            )
+        self.blocks, self.block_size = BlockAllocator(num_blocks), block_size
+        places = num_blocks * block_size
+        shape = (config.num_layers, places, config.num_heads, config.head_dim)
+        self.keys, self.values = np.zeros(shape, dtype), np.zeros(shape, dtype)
+        self.tables: dict[Hashable, list[int]] = {}
+        self.lengths: dict[Hashable, int] = {}
+
+    def blocks_for(self, num_tokens: int) -> int:
+        """Blocks that so many tokens fill, the last one perhaps in part."""
+        return -(-num_tokens // self.block_size)
+
+    def add(self, sequence: Hashable) -> None:
+        """Begin a sequence with no tokens."""
+        if sequence in self.tables:
+            raise CourseError(f"sequence {sequence!r} is in the cache already; free it first.")
+        self.tables[sequence], self.lengths[sequence] = [], 0
+
+    def fork(self, parent: Hashable, child: Hashable, num_tokens: int) -> None:
+        """Begin a sequence with the first ``num_tokens`` of another one, sharing its blocks."""
+        if num_tokens > self.lengths[parent]:
+            raise CourseError(
+                f"sequence {parent!r} has {self.lengths[parent]} tokens; {num_tokens} of them "
+                "cannot be shared."
+            )
+        self.add(child)
+        for block in self.tables[parent][: self.blocks_for(num_tokens)]:
+            self.blocks.share(block)
+            self.tables[child].append(block)
+        self.lengths[child] = num_tokens
+
+    def free(self, sequence: Hashable) -> None:
+        """Forget a sequence; blocks that nobody else uses become free."""
+        for block in self.tables.pop(sequence):
+            self.blocks.release(block)
+        del self.lengths[sequence]
+
+    def blocks_to_extend(self, sequence: Hashable, num_tokens: int) -> int:
+        """Free blocks that `extend` will take: new ones, and a copy of a shared one."""
+        table, length = self.tables[sequence], self.lengths[sequence]
+        return (
+            self.blocks_for(length + num_tokens) - len(table) + self._writes_into_shared(sequence)
+        )
+
+    def extend(self, sequence: Hashable, num_tokens: int) -> None:
+        """Make room for so many more tokens, all or nothing.
+
+        Raises
+        ------
+        OutOfBlocksError
+            When too few blocks are free; the cache is then as it was.
+        """
+        needed = self.blocks_to_extend(sequence, num_tokens)
+        if needed > len(self.blocks.free):
+            raise OutOfBlocksError(
+                f"sequence {sequence!r} needs {needed} more blocks for {num_tokens} tokens and "
+                f"{len(self.blocks.free)} are free; free a sequence, or make the cache larger."
+            )
+        table = self.tables[sequence]
+        if self._writes_into_shared(sequence):
+            table[-1] = self._own_copy(table[-1])
+        self.lengths[sequence] += num_tokens
+        while len(table) < self.blocks_for(self.lengths[sequence]):
+            table.append(self.blocks.allocate())
+
+    def _writes_into_shared(self, sequence: Hashable) -> bool:
+        partly_filled = self.lengths[sequence] % self.block_size > 0
+        return partly_filled and self.blocks.users[self.tables[sequence][-1]] > 1
+
+    def _own_copy(self, shared: int) -> int:
+        own = self.blocks.allocate()
+        for store in (self.keys, self.values):
+            store[:, self._places([own])] = store[:, self._places([shared])]
+        self.blocks.release(shared)
+        return own
+
+    def _places(self, blocks: Sequence[int] | Tokens) -> Tokens:
+        """Where the tokens of blocks lie in `keys`: shape (..., blocks) to (..., tokens)."""
+        starts = np.asarray(blocks)[..., None] * self.block_size
+        places: Tokens = starts + np.arange(self.block_size)
+        return places.reshape(*places.shape[:-2], -1)
+
+    def prefill(self, model: Gpt, sequence: Hashable, tokens: Sequence[int]) -> None:
+        """Add tokens, shape (T,), to one sequence, in a single pass and without logits."""
+        start = self.lengths[sequence]
+        self.extend(sequence, len(tokens))
+        positions = np.arange(start, start + len(tokens))
+        places = self._places(self.tables[sequence])[: start + len(tokens)]
+        future = np.arange(len(places)) > positions[:, None]
+
+        def attend(layer: int, query: Array, key: Array, value: Array) -> Array:
+            keys, values = self.keys[layer], self.values[layer]
+            keys[places[start:]] = key[0].swapaxes(0, 1)
+            values[places[start:]] = value[0].swapaxes(0, 1)
+            seen = keys[places].swapaxes(0, 1)
+            return attention(query, seen, values[places].swapaxes(0, 1), future)
+
+        model.hidden(np.array([tokens]), positions[None], attend)
+
+    def decode(self, model: Gpt, sequences: Sequence[Hashable], tokens: Sequence[int]) -> Array:
+        """Add one token to each of some sequences; the logits of the next, (sequences, V).
+
+        Raises
+        ------
+        OutOfBlocksError
+            When too few blocks are free. Call `extend` yourself to handle that one by one.
+        """
+        for sequence in sequences:
+            self.extend(sequence, 1)
+        return self.decode_extended(model, sequences, tokens)
+
+    def decode_extended(
+        self, model: Gpt, sequences: Sequence[Hashable], tokens: Sequence[int]
+    ) -> Array:
+        """`decode` for sequences that `extend` has made room in."""
+        positions = np.array([self.lengths[sequence] - 1 for sequence in sequences])
+        longest = int(positions.max()) + 1
+        tables = np.zeros((len(sequences), self.blocks_for(longest)), np.int64)
+        for row, sequence in zip(tables, sequences, strict=True):
+            row[: len(self.tables[sequence])] = self.tables[sequence]
+        places = self._places(tables)[:, :longest]
+        newest = places[np.arange(len(sequences)), positions]
+        empty = after_the_end(positions, longest)
+
+        def attend(layer: int, query: Array, key: Array, value: Array) -> Array:
+            keys, values = self.keys[layer], self.values[layer]
+            keys[newest], values[newest] = key[:, :, 0], value[:, :, 0]
+            seen_keys = keys.take(places, axis=0).swapaxes(1, 2)
+            return attention(query, seen_keys, values.take(places, axis=0).swapaxes(1, 2), empty)
+
+        hidden = model.hidden(np.array(tokens)[:, None], positions[:, None], attend)
+        return model.logits(hidden[:, 0])
