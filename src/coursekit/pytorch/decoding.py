@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ..decoding import Gpt, GptConfig
 
@@ -39,9 +39,9 @@ class Block(nn.Module):
                 key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
             past[:] = [key, value]
         # Several tokens are a prompt and look at their past only; one token may look at it all.
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=length > 1)
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=length > 1)
         x = x + self.attn["c_proj"](mixed.transpose(1, 2).reshape(batch, length, c))
-        hidden = F.gelu(self.mlp["c_fc"](self.ln_2(x)), approximate="tanh")
+        hidden = functional.gelu(self.mlp["c_fc"](self.ln_2(x)), approximate="tanh")
         result: Tensor = x + self.mlp["c_proj"](hidden)
         return result
 
@@ -69,7 +69,7 @@ class TorchGpt(nn.Module):
         x = self.wte(tokens) + self.wpe.weight[start : start + tokens.shape[1]]
         for layer, block in enumerate(self.h):
             x = block(x, cache[layer] if cache is not None else None)
-        return F.linear(self.ln_f(x), self.wte.weight)
+        return functional.linear(self.ln_f(x), self.wte.weight)
 
 
 @torch.no_grad()
@@ -129,7 +129,7 @@ def train(
     for step in range(steps):
         starts = torch.randint(len(tokens) - len(window), (batch_size, 1), generator=generator)
         text = tokens[starts + window]
-        loss = F.cross_entropy(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
+        loss = functional.cross_entropy(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
         model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -145,5 +145,5 @@ def bits_per_character(model: TorchGpt, tokens: Tensor, *, windows: int = 160) -
     length = model.config.context_length + 1
     chosen = tokens[: len(tokens) // length * length].view(-1, length)
     chosen = chosen[:: max(1, len(chosen) // windows)]
-    loss = F.cross_entropy(model(chosen[:, :-1]).flatten(0, 1), chosen[:, 1:].flatten())
+    loss = functional.cross_entropy(model(chosen[:, :-1]).flatten(0, 1), chosen[:, 1:].flatten())
     return float(loss / np.log(2))
