@@ -71,14 +71,14 @@ class Engine:
         self.waiting.append(request)
 
     def step(self) -> Step | None:
-        """Let requests in, give each running one a token, let finished ones out.
+        """Make room for the running, let others in, give each a token, let finished ones out.
 
         Returns what happened; None when nothing is left to do.
         """
         if not self.waiting and not self.running:
             return None
-        prefilled = self._admit()
         preempted = self._make_room()
+        prefilled = self._admit()
         running = list(self.running)
         newest = [self._text(request)[-1] for request in running]
         ids = [request.id for request in running]
@@ -124,6 +124,7 @@ class Engine:
                 break
             if missing:
                 self.cache.prefill(self.model, request.id, past[-missing:])
+            self.cache.extend(request.id, 1)
             computed += missing
             self.running.append(self.waiting.popleft())
         return computed
