@@ -44,7 +44,7 @@ def plain(name: str) -> str:
 
 
 def pins() -> dict[str, str]:
-    lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").open()]
+    lines = [re.split("[#;]", line)[0].strip() for line in (ROOT / "requirements.txt").open()]
     return {plain(name): pin for name, _, pin in (line.partition("==") for line in lines if line)}
 
 

@@ -1,0 +1,144 @@
+"""The GPU kernel: interpreted here, compiled for GPUs that are not here, run where there is one.
+
+The interpreter executes each step of the kernel with NumPy. What it cannot show, that the kernel is
+something a GPU can run, the compiler shows: it makes machine code without a GPU.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the kernel's inputs are tensors")
+triton = pytest.importorskip("triton", reason="the kernel is written in Triton")
+
+from coursekit.attention import tiled_attention  # noqa: E402
+from coursekit.errors import CourseError, ShapeError  # noqa: E402
+from coursekit.pytorch.triton_attention import _forward, triton_attention  # noqa: E402
+
+SCRIPT = Path(__file__).parent / "interpret_triton_attention.py"
+
+# Name: heads, kv_heads, n, m, head_dim, causal, offset. Tiles are 128 × 64, in float32 64 × 32.
+CASES = {
+    "one of each": (1, 1, 1, 1, 16, False, 0),
+    "exactly the tiles": (1, 1, 128, 128, 32, False, 0),
+    "ragged": (2, 2, 131, 77, 64, False, 0),
+    "causal, ragged": (2, 2, 200, 200, 64, True, 0),
+    "wide heads": (1, 1, 140, 140, 128, True, 0),
+    "grouped heads": (4, 2, 37, 65, 32, True, 28),
+    "one query after a cache": (2, 1, 1, 150, 64, True, 149),
+    "rows without keys": (1, 1, 70, 50, 16, True, -20),
+    "no keys at all": (1, 1, 5, 5, 16, True, -5),
+}
+TOLERANCE = {"float32": 2e-6, "float16": 2e-3, "bfloat16": 2e-2}  # a few units in the last place
+
+
+@pytest.fixture(scope="module")
+def interpreted():
+    """The largest errors of every case in every type, all from one process."""
+    asked = list(product(CASES, TOLERANCE))
+    done = subprocess.run(
+        [sys.executable, SCRIPT],
+        input=json.dumps([(CASES[case], dtype) for case, dtype in asked]),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(zip(asked, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("case", CASES)
+def test_interpreted_it_gives_the_float64_answer(interpreted, case, dtype):
+    error, error_of_sums = interpreted[case, dtype]
+    assert error < TOLERANCE[dtype]
+    assert error_of_sums < 1e-5  # float32 sums, whatever the inputs
+
+
+@pytest.mark.parametrize(("capability", "instruction"), [(80, "mma.sync"), (90, "wgmma")])
+@pytest.mark.parametrize("head_dim", [64, 128])
+def test_it_compiles_for_gpus_that_are_not_here(
+    capability, instruction, head_dim, monkeypatch, tmp_path
+):
+    """To machine code of A100 and H100, with tensor cores, in the shared memory they have."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")  # the default; unset, it warns
+    arrays = dict.fromkeys(("query", "key", "value", "output"), "*bf16")
+    scalars = dict.fromkeys(_forward.arg_names, "i32") | {"scale": "fp32"}
+    sizes = {"HEAD_DIM": head_dim, "QUERY_TILE": 128, "KV_TILE": 64, "CAUSAL": True}
+    made = triton.compile(
+        ASTSource(
+            _forward,
+            scalars | arrays | {"log_sum_exp": "*fp32"} | dict.fromkeys(sizes, "constexpr"),
+            sizes,
+            {(place,): [["tt.divisibility", 16]] for place in range(5)},
+        ),
+        target=GPUTarget("cuda", capability, 32),
+        options={"num_warps": 8, "num_stages": 3},
+    )
+    assert instruction in made.asm["ptx"]
+    assert made.asm["cubin"]
+    assert made.metadata.shared <= 163 * 1024
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("case", CASES)
+def test_on_a_gpu_it_gives_the_float64_answer(case, dtype):
+    heads, kv_heads, n, m, head_dim, causal, offset = CASES[case]
+    torch.manual_seed(0)
+    shapes = ((2, heads, n, head_dim), (2, kv_heads, m, head_dim), (2, kv_heads, m, head_dim))
+    inputs = [torch.randn(shape).to(getattr(torch, dtype)) for shape in shapes]
+    output, _ = triton_attention(*(x.cuda() for x in inputs), causal=causal, offset=offset)
+    arrays = [each.double().numpy() for each in inputs]
+    expected = torch.from_numpy(tiled_attention(*arrays, causal=causal, offset=offset)[0])
+    assert (output.cpu().double() - expected).abs().max() < TOLERANCE[dtype]
+
+
+WIDE, NARROW = torch.ones(2, 2, 4, 16), torch.ones(2, 1, 4, 16)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((WIDE[0], NARROW, NARROW), "three times"),
+        ((WIDE, NARROW, NARROW[:, :, :2]), "three times"),
+        ((NARROW, WIDE, WIDE), "multiple of key heads"),
+        ((WIDE[..., :8], NARROW[..., :8], NARROW[..., :8]), r"one of \(16, 32, 64, 128\)"),
+        ((WIDE.half(), NARROW, NARROW), "one of float16, bfloat16, float32"),
+        ((WIDE.double(), NARROW.double(), NARROW.double()), "one of float16, bfloat16, float32"),
+    ],
+)
+def test_what_the_kernel_cannot_do_is_refused(inputs, message):
+    with pytest.raises(ShapeError, match=message):
+        triton_attention(*inputs)
+
+
+def test_an_offset_that_hides_nothing_is_refused():
+    with pytest.raises(CourseError, match="set causal too"):
+        triton_attention(WIDE, NARROW, NARROW, offset=1)
+
+
+def test_without_a_gpu_and_without_the_interpreter_it_says_what_to_do():
+    with pytest.raises(CourseError, match="not on a GPU; move them there, or set TRITON_INTERPRET"):
+        triton_attention(WIDE, NARROW, NARROW)
+
+
+def test_without_triton_one_sentence_says_so():
+    """In a process where Triton cannot be imported."""
+    script = "import sys; sys.modules['triton'] = None; import coursekit.pytorch.triton_attention"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ
+    )
+    assert done.stderr.strip().endswith(
+        "MissingPackageError: this module needs Triton, which comes with PyTorch for CUDA on "
+        "Linux: pip install triton."
+    )
