@@ -31,6 +31,7 @@ CASES = {
     "wide heads": (1, 1, 140, 140, 128, True, 0),
     "grouped heads": (4, 2, 37, 65, 32, True, 28),
     "one query after a cache": (2, 1, 1, 150, 64, True, 149),
+    "first row one key short of a tile": (1, 1, 70, 140, 16, True, 62),
     "rows without keys": (1, 1, 70, 50, 16, True, -20),
     "no keys at all": (1, 1, 5, 5, 16, True, -5),
 }
