@@ -43,3 +43,7 @@ def test_a_table_without_rows_shows_its_headers():
 def test_every_column_has_a_name():
     with pytest.raises(CourseError, match="name every column"):
         table([[1, 2]], ["x", " "], caption="c")
+
+
+def test_columns_may_be_named_by_numbers():
+    assert "7" in repr(table([["a", 1]], ["example", 7], caption="c"))

@@ -47,7 +47,7 @@ class Table:
         )
 
 
-def table(rows: Sequence[Sequence[object]], headers: Sequence[str], *, caption: str) -> Table:
+def table(rows: Sequence[Sequence[object]], headers: Sequence[object], *, caption: str) -> Table:
     """Make a table of text and whole numbers; ``caption`` says what it shows.
 
     Raises
@@ -57,14 +57,15 @@ def table(rows: Sequence[Sequence[object]], headers: Sequence[str], *, caption: 
         `coursekit.rounding.fixed`), a row is longer or shorter than ``headers``, or a header is
         empty (a screen reader would have no name for the column).
     """
-    if not all(map(str.strip, headers)):
-        raise CourseError(f"a header of {list(headers)} is empty; name every column.")
+    names = tuple(str(header).strip() for header in headers)
+    if not all(names):
+        raise CourseError(f"a header of {list(names)} is empty; name every column.")
     for row in rows:
         if len(row) != len(headers):
             raise CourseError(f"a row has {len(row)} cells, the table {len(headers)} headers.")
         for cell in row:
             _refuse_bare_floats(cell)
-    return Table(tuple(tuple(map(str, row)) for row in rows), tuple(headers), caption)
+    return Table(tuple(tuple(map(str, row)) for row in rows), names, caption)
 
 
 def _is_number(cell: str) -> bool:
