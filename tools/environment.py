@@ -105,7 +105,8 @@ def reason(log):
         return "the disk is full; make room and run the same command again."
     if any(sign in log for sign in NO_NETWORK):
         return "the package index cannot be reached; go online and run the same command again."
-    errors = [line for line in log.splitlines() if line.startswith("ERROR")]
+    # What pip's own subprocesses say, for example while they build a package, is indented.
+    errors = [line.strip() for line in log.splitlines() if line.lstrip().startswith("ERROR")]
     return "pip could not install the packages: {}".format((errors or ["no reason given"])[-1])
 
 

@@ -128,6 +128,12 @@ def test_a_package_that_cannot_be_had_is_named(tool):
     assert tool.reason(log).endswith("No matching distribution found for no-such-package==1.0")
 
 
+def test_a_package_that_cannot_be_built_is_named(tool):
+    """pip repeats, indented, what the process that it started for the build has said."""
+    log = "      ERROR: No matching distribution found for setuptools>=77\n      [end of output]\n"
+    assert tool.reason(log).endswith("No matching distribution found for setuptools>=77")
+
+
 def test_the_second_time_nothing_is_done(tool, project, capsys):
     used = stand_in(project)
     tool.make_environment()
