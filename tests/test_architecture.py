@@ -18,6 +18,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ROOMS_OF = {
     "anywidget": {"explorables"},
     "click": {"cli"},
+    "cloudpickle": {"pytorch"},  # carries a function of a cell to another process
     "cycler": {"figures"},  # part of matplotlib's interface
     "docutils": {"book"},
     "ipywidgets": {"explorables"},

@@ -2,7 +2,7 @@
 
 `orders` says in which sequence an epoch visits the examples, `batching` cuts it into batches.
 `shuffle_buffer`, `paired_reversal`, `length_buckets` and `weighted` are more orders;
-`array_loader` hands out the rows themselves.
+`shards` deals an order out to several ranks; `array_loader` hands out the rows themselves.
 """
 
 from .array_loader import ArrayLoader
@@ -10,6 +10,7 @@ from .batching import batches, num_steps
 from .length_buckets import Padding, count_padding, length_buckets
 from .orders import Order, in_order, reshuffle, shuffle_once, with_replacement
 from .paired_reversal import paired_reversal
+from .shards import shard
 from .shuffle_buffer import buffered, emission_chances, shuffled_stream
 from .weighted import balancing_weights, weighted
 
@@ -27,6 +28,7 @@ __all__ = [
     "num_steps",
     "paired_reversal",
     "reshuffle",
+    "shard",
     "shuffle_once",
     "shuffled_stream",
     "weighted",
