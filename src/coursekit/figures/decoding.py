@@ -63,5 +63,5 @@ def plot_roofline(
     ax.set_xlabel("batch size")
     ax.set_ylabel("FLOP per byte")
     ax.grid(axis="y")
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.34), ncols=2)
     return ax
