@@ -169,7 +169,7 @@ function paths(state, width) {
   const dots = batch_size > 1 ? now.map(([x, y]) => mark("speck", "vermillion", x, y)).join("") : "";
   const [x, y] = mine.at(-1), outside = y < top || y > bottom || x > right || x < 34;
   const pull = (side) => mark("cross", "ink", ...at([0, side])) +
-    words(at([0, side])[0], at([0, side])[1] - 12, `best for ${side < 0 ? "−" : "+"} alone`, "soft", side < 0 ? "start" : "end");
+    words(at([0, side])[0], at([0, side])[1] - 12, `best for ${side < 0 ? "−" : "+"}${width < 300 ? "" : " alone"}`, "soft", side < 0 ? "start" : "end");
   return [pull(-1) + pull(1),
     within(width, line("thin ink", ...theirs) + line("thin vermillion", ...mine) + line("halo", ...now) + line("vermillion", ...now) +
       dots + mark("ring", "blue", ...at(BEST)) + mark("square", "ink", ...theirs.at(-1)) + mark("dot", "vermillion", x, y)) +

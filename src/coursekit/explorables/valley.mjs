@@ -194,11 +194,11 @@ export function table(state) {
 const figure = explorable({
   title: "Three ways down one valley",
   defaults: DEFAULTS, controls: CONTROLS, views: VIEWS, draw, describe, table,
-  question: "Each method has made 64 updates. Now let each read equally many examples instead: who ends lowest?",
+  question: "Race twice: by equal updates, then by equal examples read. Does the same batch size end lowest both times?",
   answers: [
-    ["The full batch", "It wins by updates, reading 16 times as much as SGD. By examples, SGD makes 16 updates to its one."],
-    ["The mini-batch", "Usually: many updates, calm enough to settle. The last column counts how often."],
-    ["SGD", "It comes near first and cannot settle: each example pulls its own way. With a smaller η it wins."],
+    ["Yes, the full batch", "By updates it wins, reading 16 times as much as B = 1. By examples, B = 1 makes 16 updates to its one."],
+    ["No: by examples, one in the middle", "Usually: many updates, calm enough to settle. The last column counts how often."],
+    ["No: by examples, B = 1", "It comes near first and cannot settle: each example pulls its own way. With a smaller η it wins."],
   ],
 });
 
