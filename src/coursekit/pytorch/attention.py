@@ -37,6 +37,7 @@ def naive_attention(
     hidden = _hidden(scores, slice(0, scores.shape[-2]), slice(0, scores.shape[-1]), causal, offset)
     if hidden is not None:
         scores = scores.masked_fill(hidden, -math.inf)
+    if hidden is not None and offset < 0:  # the first rows see nothing
         nothing = hidden.all(dim=-1, keepdim=True)
         weights = scores.masked_fill(nothing, 0).softmax(-1).masked_fill(nothing, 0)
     else:
