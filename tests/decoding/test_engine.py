@@ -152,3 +152,19 @@ def test_bad_input_is_named_and_the_others_are_served():
     for wrong in ({"num_slots": 0}, {"num_blocks": 0}, {"block_size": 0}):
         with pytest.raises(CourseError, match="=0"):
             Engine(MODEL, **{"num_slots": 1, "num_blocks": 1, "block_size": 1, **wrong})
+
+
+@pytest.mark.parametrize("waited", range(8))
+@pytest.mark.parametrize("ahead", range(8))
+def test_a_prompt_that_repeats_what_is_being_written_shares_only_what_is_computed(waited, ahead):
+    """The newest token of a running request has a place in the cache before it has a key there."""
+    first = Request("first", (1, 2, 3), 12)
+    written = decode_with_cache(MODEL, first)
+    again = Request("again", (1, 2, 3, *written[:ahead], 9), 6)
+    engine = Engine(MODEL, num_slots=2, num_blocks=20, block_size=4)
+    engine.submit(first)
+    for _ in range(waited):
+        engine.step()
+    engine.submit(again)
+    run = engine.run()
+    assert run.tokens == {"first": written, "again": decode_with_cache(MODEL, again)}

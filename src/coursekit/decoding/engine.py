@@ -133,8 +133,8 @@ class Engine:
         """Begin a sequence; with the longest beginning that a running request has in the cache."""
         longest, parent = 0, None
         for other in self.running if self.share_prefixes else ():
-            cached = self._text(other)[: self.cache.lengths[other.id]]
-            if (shared := _common(past, cached)) > longest:
+            computed = self._text(other)[:-1]  # its newest token has a place, but no key there yet
+            if (shared := _common(past, computed)) > longest:
                 longest, parent = shared, other
         if parent is None:
             self.cache.add(request.id)
