@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import ScalarFormatter
 from numpy.typing import ArrayLike
 
 from .style import BLUE, INK, VERMILLION
@@ -60,8 +61,11 @@ def plot_roofline(
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     ax.set_xticks(sizes[::2], [str(size) for size in sizes[::2]])
+    ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.set_xlabel("batch size")
     ax.set_ylabel("FLOP per byte")
     ax.grid(axis="y")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.34), ncols=2)
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.45, 1.28), ncols=2, fontsize=10, columnspacing=1
+    )
     return ax

@@ -1,0 +1,191 @@
+"""How many tokens a second does each way of decoding give, with the same weights and one thread?
+
+    python benchmarks/decoding.py
+
+The course's engines are NumPy in float32; beside them `transformers` with the same weights under
+its own names. Every way must first give the same greedy tokens, or the script stops.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+from interleave import Times, interleave, ratios, spread, table, write_report
+
+# The import above limits NumPy and PyTorch to one thread, so it comes first.
+# isort: split
+
+import numpy as np
+import torch
+import transformers
+
+from coursekit.decoding import (
+    Gpt,
+    GptConfig,
+    Request,
+    continuous_batching,
+    decode_by_recompute,
+    decode_with_cache,
+    multiplications_by_recompute,
+    multiplications_with_cache,
+    random_gpt,
+    static_batching,
+)
+
+SLOTS = 16
+Way = Callable[[], list[list[int]]]
+
+
+def in_transformers(model: Gpt) -> torch.nn.Module:
+    """The same weights in Hugging Face's GPT-2."""
+    c = model.config
+    config = transformers.GPT2Config(
+        vocab_size=c.vocab_size,
+        n_positions=c.context_length,
+        n_embd=c.width,
+        n_layer=c.num_layers,
+        n_head=c.num_heads,
+        bos_token_id=0,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    theirs = transformers.GPT2LMHeadModel(config).eval()
+    state = {f"transformer.{name}": torch.tensor(w) for name, w in model.weights.items()}
+    theirs.load_state_dict(state | {"lm_head.weight": state["transformer.wte.weight"]})
+    return theirs
+
+
+def generate(theirs: torch.nn.Module, requests: Sequence[Request]) -> list[list[int]]:
+    """One rectangle of `transformers.generate`: prompts padded at the left, and masked."""
+    longest = max(len(request.prompt) for request in requests)
+    most = max(request.num_new for request in requests)
+    tokens = torch.zeros(len(requests), longest, dtype=torch.long)
+    mask = torch.zeros_like(tokens)
+    for row, seen, request in zip(tokens, mask, requests, strict=True):
+        row[longest - len(request.prompt) :] = torch.tensor(request.prompt)
+        seen[longest - len(request.prompt) :] = 1
+    with torch.no_grad():
+        texts = theirs.generate(
+            tokens,
+            attention_mask=mask,
+            max_new_tokens=most,
+            min_new_tokens=most,
+            do_sample=False,
+        )
+    new = texts[:, longest:].tolist()
+    return [row[: request.num_new] for row, request in zip(new, requests, strict=True)]
+
+
+def single_stream(config: GptConfig, length: int, rounds: int) -> str:
+    model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
+    theirs, request = in_transformers(model), Request(0, (1,), length)
+    ways: dict[str, Way] = {
+        "course, cache": lambda: [decode_with_cache(model, request)],
+        "transformers generate": lambda: generate(theirs, [request]),
+        "course, recompute": lambda: [decode_by_recompute(model, request)],
+    }
+    times = timed(ways, rounds)
+    saved = multiplications_by_recompute(config, length=length)
+    saved /= multiplications_with_cache(config, length=length)
+    longer = ratios(times, "course, recompute", "course, cache")
+    about = (
+        f"## One request: {length} tokens, {config.num_params / 1e6:.1f} million weights\n\n"
+        f"Recompute over cache: {spread(longer, 1)} in time, {saved:.0f} in counted "
+        "multiplications."
+    )
+    return about + "\n\n" + results(times, length, "transformers generate")
+
+
+def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
+    model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
+    theirs, rng = in_transformers(model), np.random.default_rng(1)
+    most = config.context_length // 2
+    requests = [
+        Request(
+            i,
+            tuple(rng.integers(0, config.vocab_size, rng.integers(8, 65)).tolist()),
+            int(np.clip(rng.lognormal(np.log(most / 5), 0.9), 8, most)),
+        )
+        for i in range(num_requests)
+    ]
+    total = sum(request.num_new for request in requests)
+    groups = [requests[i : i + SLOTS] for i in range(0, num_requests, SLOTS)]
+    pages = {"num_slots": SLOTS, "num_blocks": 512, "block_size": 16}
+    rows = {"num_slots": SLOTS, "num_blocks": SLOTS, "block_size": config.context_length}
+
+    def listed(run: object) -> list[list[int]]:
+        return [run.tokens[request.id] for request in requests]
+
+    ways: dict[str, Way] = {
+        "course, one after the other": lambda: [decode_with_cache(model, r) for r in requests],
+        "course, static": lambda: listed(static_batching(model, requests, batch_size=SLOTS)),
+        "course, static, sorted (oracle)": lambda: listed(
+            static_batching(model, requests, batch_size=SLOTS, sort=True)
+        ),
+        "course, continuous, paged": lambda: listed(continuous_batching(model, requests, **pages)),
+        "transformers generate, static": lambda: [
+            row for group in groups for row in generate(theirs, group)
+        ],
+    }
+    times = timed(ways, rounds)
+    paged = continuous_batching(model, requests, **pages)
+    steps = {
+        "static": static_batching(model, requests, batch_size=SLOTS).num_steps,
+        "sorted": static_batching(model, requests, batch_size=SLOTS, sort=True).num_steps,
+        "continuous": paged.num_steps,
+    }
+    reserved = continuous_batching(model, requests, **rows).peak_reserved
+    about = (
+        f"## {num_requests} requests, {total} new tokens of 8 to {most}, {SLOTS} slots, "
+        f"{config.num_params / 1e6:.1f} million weights\n\n"
+        f"Steps: {', '.join(f'{name} {count}' for name, count in steps.items())}. Most cache held, "
+        f"in tokens: blocks of 16 {paged.peak_reserved}, a reserved row for each slot {reserved} "
+        f"({reserved / paged.peak_reserved:.1f} times as much)."
+    )
+    return about + "\n\n" + results(times, total, "course, static")
+
+
+def timed(ways: dict[str, Way], rounds: int) -> Times:
+    first, *others = ways
+    expected = ways[first]()
+    for name in others:
+        if ways[name]() != expected:
+            raise SystemExit(f"{name!r} gives other tokens than {first!r}")
+    print(f"{len(ways)} ways give the same tokens", file=sys.stderr)
+    return interleave(ways, rounds=rounds, warm_up=1)
+
+
+def results(times: Times, num_tokens: int, base: str) -> str:
+    rates = {name: num_tokens / statistics.median(taken) for name, taken in times.items()}
+    rows = [
+        [name, f"{rates[name]:,.0f}", spread(ratios(times, base, name))]
+        for name in sorted(times, key=lambda name: -rates[name])
+    ]
+    return table(["way", "tokens per CPU second", f"times as fast as “{base}”"], rows)
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
+    small = GptConfig(256, 512, num_layers=4, num_heads=4, head_dim=32)
+    large = GptConfig(256, 128, num_layers=4, num_heads=8, head_dim=64)
+    about = (
+        "Greedy decoding, float32, random weights, one thread. All ways of a table gave the same "
+        "tokens before they were timed."
+    )
+    parts = [
+        about,
+        single_stream(small, 256, rounds=3),
+        single_stream(large, 96, rounds=3),
+        many_requests(small, 48, rounds=3),
+        many_requests(large, 24, rounds=3),
+    ]
+    write_report("decoding", "Decoding", ["numpy", "torch", "transformers"], parts)
+
+
+if __name__ == "__main__":
+    main()
