@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -198,6 +199,29 @@ def test_the_readme_shows_what_is_there():
             inside = "src/coursekit/"
         for name in names:
             assert (ROOT / name).exists(), f"the README's tree names {name}"
+
+
+def test_the_readme_leaves_no_room_of_the_package_out():
+    tree = (ROOT / "README.md").read_text().split("\nsrc/coursekit/")[1].split("```")[0]
+    rooms = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (ROOT / "src" / "coursekit").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    shown = set(re.findall(r"^  ([\w.]+/?)  ", tree, re.MULTILINE))
+    assert rooms - shown == {"__init__.py"}
+
+
+def test_the_changelog_names_every_chapter():
+    changes = " ".join((ROOT / "CHANGELOG.md").read_text().split())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    pages = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    chapters = [ROOT / f"{page}.ipynb" for page in pages if page.startswith("notebooks/")]
+    titles = [
+        "".join(json.loads(chapter.read_text("utf-8"))["cells"][0]["source"]).split("\n")[0]
+        for chapter in chapters
+    ]
+    assert [title for title in titles if f"*{title.removeprefix('# ')}*" not in changes] == []
 
 
 def test_every_make_target_is_explained():
