@@ -33,6 +33,7 @@ ROOMS_OF = {
     "tabulate": {"figures"},
     "torch": {"pytorch", "planning"},
     "traitlets": {"explorables"},
+    "triton": {"pytorch"},
     "yaml": {"book"},
 }
 """Outside packages other than NumPy, and the rooms that may import them, anywhere in a file."""
