@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from .style import BLUE, INK, VERMILLION
@@ -37,18 +38,24 @@ def plot_traffic(
     """Numbers moved against the rows of a tile: counted as marks, the formulas as lines.
 
     ``counted`` and ``formulas`` have the same names; ``standard`` is what moves without tiles.
+    The text alternative lists what was counted.
     """
-    rows = np.asarray(tiles)
+    rows, million = np.asarray(tiles), 1e6
     for (name, moved), (color, style, marker) in zip(counted.items(), LOOKS, strict=False):
-        law = np.asarray(formulas[name])
-        ax.plot(rows, law, style, color=color, marker="", label=f"{name}, formula")
-        ax.plot(rows, np.asarray(moved), marker, color=color, label=f"{name}, counted")
-    ax.plot(rows, np.full(len(rows), standard), ":", color=INK, marker="", label="with the table")
-    ax.set(xscale="log", yscale="log", xlabel="rows in a tile", ylabel="numbers moved")
+        law = np.asarray(formulas[name]) / million
+        ax.plot(rows, law, style, color=color, marker="", label=f"_{name}, formula")
+        ax.plot(rows, np.asarray(moved) / million, marker, color=color, label=name)
+    flat = np.full(len(rows), standard / million)
+    ax.plot(rows, flat, ":", color=INK, marker="", label="with the table")
+    ax.set(xscale="log", yscale="log", xlabel="rows in a tile", ylabel="million numbers moved")
     ax.set_xticks(rows, [str(row) for row in rows])
+    low, high = ax.get_ylim()
+    steps = [step for step in 2.0 ** np.arange(-10, 20) if low < step < high]
+    ax.set_yticks(steps)
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.minorticks_off()
     ax.grid(axis="y")
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), ncols=2, columnspacing=1.4)
+    ax.legend(loc="upper right")
     return ax
 
 
@@ -66,8 +73,8 @@ def plot_tile_map(ax: Axes, num_rows: int, num_keys: int, tile: int, offset: int
         if places:
             marker, color = looks[name]
             across, down = zip(*places, strict=True)
-            ax.scatter(across, down, s=46, marker=marker, color=color, label=f"{name} tiles")
+            ax.scatter(across, down, s=46, marker=marker, color=color, label=name)
     ax.set(xlabel="key", ylabel="query")
     ax.invert_yaxis()
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), ncols=3, columnspacing=1.2)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax

@@ -46,25 +46,23 @@ def _absorb(  # type: ignore[no-untyped-def]
     for start in range(first, last, KV_TILE):
         columns = start + tl.arange(0, KV_TILE)
         there = columns < num_keys
-        key_tile = tl.load(
-            key + columns[None, :] * HEAD_DIM + dims[:, None], mask=there[None, :], other=0.0
-        )
-        scores = tl.dot(query, key_tile, input_precision="ieee") * scale
+        places = columns[None, :] * HEAD_DIM + dims[:, None]
+        keys = tl.load(key + places, mask=there[None, :], other=0.0)
+        scores = tl.dot(query, keys, input_precision="ieee") * scale
         if MASKED:
             visible = there[None, :]
             if CAUSAL:
                 visible = visible & (columns[None, :] <= rows[:, None] + offset)
             scores = tl.where(visible, scores, -float("inf"))
         new = tl.maximum(highest, tl.max(scores, 1))
-        shift = tl.where(new == -float("inf"), 0.0, new)  # no key seen yet: exp2(-inf) is 0
+        shift = tl.where(new == -float("inf"), 0.0, new)  # where no key was seen yet
         weights = tl.exp2(scores - shift[:, None])
         correction = tl.exp2(highest - shift)
         total = total * correction + tl.sum(weights, 1)
-        value_tile = tl.load(
-            value + columns[:, None] * HEAD_DIM + dims[None, :], mask=there[:, None], other=0.0
-        )
+        places = columns[:, None] * HEAD_DIM + dims[None, :]
+        values = tl.load(value + places, mask=there[:, None], other=0.0)
         output = output * correction[:, None]
-        output += tl.dot(weights.to(value_tile.dtype), value_tile, input_precision="ieee")
+        output += tl.dot(weights.to(values.dtype), values, input_precision="ieee")
         highest = new
     return highest, total, output
 
