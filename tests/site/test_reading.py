@@ -67,6 +67,11 @@ def test_code_and_tables_scroll_by_keyboard_on_a_phone(site, open_page):
     assert stuck == []
 
 
+def test_a_figure_has_on_a_phone_the_width_its_words_are_tried_at(site, open_page):
+    page = open_page(site.http("notebooks/04_shuffling"), width=320).page
+    assert page.locator("figure.explorable").first.bounding_box()["width"] >= 304
+
+
 def test_colors_are_the_same_everywhere():
     """The page, the static figures and the explorables have one set of values."""
     from coursekit.figures.style import CSS_VARIABLES
