@@ -29,28 +29,19 @@ class Layer:
     """A module with parameters of its own that are trained, and its calls in one pass.
 
     ``params`` are those parameters by their name in the module; ``full_names`` are their names in
-    the model, in the same order. ``calls`` has the input and the gradient at the output of each
-    call that the loss depends on.
+    the model, in the same order. Each call that the loss may depend on leaves its input and the
+    place of its output in the graph: that edge stays right where the next layer works in place on
+    the output, which then stands for the next layer's result. ``calls`` has the input and the
+    gradient at the output of each call that the loss does depend on.
     """
 
+    name: str
     module: nn.Module
     params: dict[str, nn.Parameter]
     full_names: list[str]
-    calls: list[Call] = field(default_factory=list)
-
-
-@dataclass
-class _Watched:
-    """A layer while the model runs: the input of each call, and where its output is in the graph.
-
-    The edge stays right where the next layer works in place on the output; the output itself
-    would then stand for the next layer's result.
-    """
-
-    layer: Layer
-    name: str
     inputs: list[Tensor] = field(default_factory=list)
     edges: list[GradientEdge] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
 
 @torch.enable_grad()
@@ -67,40 +58,33 @@ def backward_with_capture(
     CourseError
         When a layer couples the examples, is of a type this cannot do, or shares its parameters.
     """
-    watched = _trained_layers(model)
-    with _Recording(watched, inputs) as recording:
+    layers = _trained_layers(model)
+    with _Recording(layers, inputs) as recording:
         losses = example_losses(model, loss_fn, inputs, targets)
-    _check_parameters_stay_in_their_layer(watched, losses)
+    _check_parameters_stay_in_their_layer(layers, losses)
     if recording.ambiguous and inputs.shape[0] > 1:
         _check_shapes_with_one_example(model, inputs)
-    params = {
-        name: parameter
-        for each in watched
-        for name, parameter in zip(each.layer.full_names, each.layer.params.values(), strict=True)
-    }
-    sources: list[Any] = [*params.values(), *(edge for each in watched for edge in each.edges)]
-    gradients = torch.autograd.grad(losses.sum(), sources, allow_unused=True)
+    names = [name for layer in layers for name in layer.full_names]
+    params = [parameter for layer in layers for parameter in layer.params.values()]
+    sources: list[Any] = [*params, *(edge for layer in layers for edge in layer.edges)]
+    gradients = torch.autograd.grad(losses, sources, torch.ones_like(losses), allow_unused=True)
     arriving = iter(gradients[len(params) :])
-    for each in watched:
-        pairs = [(value, next(arriving)) for value in each.inputs]
-        each.layer.calls = [(value, delta) for value, delta in pairs if delta is not None]
-    total = {
-        name: filled(gradient, parameter)
-        for (name, parameter), gradient in zip(params.items(), gradients, strict=False)
-    }
-    return total, [each.layer for each in watched]
+    for layer in layers:
+        pairs = [(value, next(arriving)) for value in layer.inputs]
+        layer.calls = [(value, delta) for value, delta in pairs if delta is not None]
+    return dict(zip(names, map(filled, gradients, params), strict=True)), layers
 
 
-def _trained_layers(model: nn.Module) -> list[_Watched]:
-    watched = []
+def _trained_layers(model: nn.Module) -> list[Layer]:
+    layers = []
     for name, module in model.named_modules():
         check_module_keeps_examples_separate(name, module)
         own = {key: p for key, p in module._parameters.items() if p is not None and p.requires_grad}
         if own:
             check_supported(name, module, own)
             full_names = [f"{name}.{key}" if name else key for key in own]
-            watched.append(_Watched(Layer(module, own, full_names), name))
-    return watched
+            layers.append(Layer(name, module, own, full_names))
+    return layers
 
 
 class _Recording:
@@ -111,17 +95,17 @@ class _Recording:
     as far as one can see (position numbers, for instance).
     """
 
-    def __init__(self, watched: Sequence[_Watched], inputs: Tensor) -> None:
+    def __init__(self, layers: Sequence[Layer], inputs: Tensor) -> None:
         self.ambiguous = False
-        self._watched, self._inputs = watched, inputs
+        self._layers, self._inputs = layers, inputs
 
     def __enter__(self) -> "_Recording":
         # First in line, so that they see the output before another hook replaces it.
         self._handles = [
-            each.layer.module.register_forward_hook(
-                self._recorder(each), prepend=True, with_kwargs=True
+            layer.module.register_forward_hook(
+                self._recorder(layer), prepend=True, with_kwargs=True
             )
-            for each in self._watched
+            for layer in self._layers
         ]
         return self
 
@@ -129,21 +113,22 @@ class _Recording:
         for handle in self._handles:
             handle.remove()
 
-    def _recorder(self, each: _Watched) -> Any:
-        num_examples = self._inputs.shape[0]
+    def _recorder(self, layer: Layer) -> Any:
+        inputs = self._inputs
+        num_examples = inputs.shape[0]
 
         def record(_: nn.Module, args: tuple[Any, ...], kwargs: Any, output: Tensor) -> None:
             value: Tensor = args[0] if args else kwargs["input"]
             shape = value.shape
             if not shape or shape[0] != num_examples:
-                raise _examples_not_first(each.name, shape, num_examples)
+                raise _examples_not_first(layer.name, shape, num_examples)
             if shape.count(num_examples) > 1 or not (
-                value.requires_grad or value is self._inputs or _share_memory(value, self._inputs)
+                value.requires_grad or value is inputs or _share_memory(value, inputs)
             ):
                 self.ambiguous = True
             if output.requires_grad:
-                each.inputs.append(value.detach())
-                each.edges.append(get_gradient_edge(output))
+                layer.inputs.append(value.detach())
+                layer.edges.append(get_gradient_edge(output))
 
         return record
 
@@ -168,29 +153,29 @@ def _check_shapes_with_one_example(model: nn.Module, inputs: Tensor) -> None:
         model(inputs[:1])
 
 
-def _check_parameters_stay_in_their_layer(watched: Sequence[_Watched], losses: Tensor) -> None:
+def _check_parameters_stay_in_their_layer(layers: Sequence[Layer], losses: Tensor) -> None:
     """Compare how often the loss reads each parameter with how often its layer was called."""
-    uses = _count_uses(losses)
-    for each in watched:
-        for name, parameter in zip(each.layer.full_names, each.layer.params.values(), strict=True):
-            if uses[id(parameter)] > len(each.inputs):
+    uses = Counter(_parameters_read(losses))
+    for layer in layers:
+        for name, parameter in zip(layer.full_names, layer.params.values(), strict=True):
+            if uses[id(parameter)] > len(layer.inputs):
                 raise CourseError(
                     f"parameter {name!r} is used {uses[id(parameter)]} times but its layer was "
-                    f"called {len(each.inputs)} times: it is tied to another layer, or used "
+                    f"called {len(layer.inputs)} times: it is tied to another layer, or used "
                     "without calling its layer. Use gradients_by_loop or gradients_by_vmap."
                 )
 
 
-def _count_uses(losses: Tensor) -> Counter[int]:
-    """How many operations in the graph of the losses read each parameter, by its ``id``."""
-    uses: Counter[int] = Counter()
-    waiting: list[Any] = [losses.grad_fn] if losses.grad_fn else []
-    seen = set(waiting)
-    while waiting:
-        for node, _ in waiting.pop().next_functions:
-            if type(node).__name__ == "AccumulateGrad":  # where the graph ends in a parameter
-                uses[id(node.variable)] += 1
-            elif node is not None and node not in seen:
-                seen.add(node)
-                waiting.append(node)
-    return uses
+def _parameters_read(losses: Tensor) -> list[int]:
+    """The ``id`` of a parameter for each time that an operation in the graph reads it."""
+    read = []
+    nodes: list[Any] = [losses.grad_fn] if losses.grad_fn else []
+    seen = {None, *nodes}
+    for node in nodes:  # grows on the way
+        for source, _ in node.next_functions:
+            if type(source).__name__ == "AccumulateGrad":  # the graph ends in a parameter
+                read.append(id(source.variable))
+            elif source not in seen:
+                seen.add(source)
+                nodes.append(source)
+    return read

@@ -26,6 +26,7 @@ Call = tuple[Tensor, Tensor]
 OUTER = (nn.Linear, nn.Conv1d, nn.Conv2d)
 SCALE = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 SUPPORTED = (*OUTER, *SCALE, nn.Embedding)
+_KNOWN_FORWARDS = {layer.forward for layer in SUPPORTED}
 
 _CHUNK_ENTRIES = 1 << 22  # 16 MB of float32: the largest intermediate, one example at least
 
@@ -35,8 +36,7 @@ def check_supported(name: str, module: nn.Module, param_names: Iterable[str]) ->
     kind = type(module).__name__
     # A subclass, or an instance, may have a forward of its own; weight_norm renames the weight.
     forward = getattr(module.forward, "__func__", None)
-    as_known = any(forward is layer.forward for layer in SUPPORTED)
-    if not as_known or not {"weight", "bias"}.issuperset(param_names):
+    if forward not in _KNOWN_FORWARDS or not {"weight", "bias"}.issuperset(param_names):
         known = ", ".join(layer.__name__ for layer in SUPPORTED)
         raise CourseError(
             f"layer {name!r} ({kind}) has trained parameters ({', '.join(param_names)}) without a "
