@@ -275,6 +275,10 @@ WRONG_TEXT = """svg => {
 }"""
 
 
+TOO_WIDE = """root => root.querySelector("table").getBoundingClientRect().right
+  - root.getBoundingClientRect().right"""
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_text_fits_and_never_collides(name: str, width: int, show: Callable[..., Figure]) -> None:
     figure = show(explorable(name), width=width)
@@ -282,6 +286,7 @@ def test_text_fits_and_never_collides(name: str, width: int, show: Callable[...,
         figure.show(**state)
         wrong = figure.live.locator("svg.picture").evaluate(WRONG_TEXT)
         assert wrong == [], (width, state)
+        assert figure.live.evaluate(TOO_WIDE) <= 1, (width, state)
     assert figure.visit.overflow() == 0
 
 
