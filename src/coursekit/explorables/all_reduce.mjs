@@ -24,7 +24,7 @@ export const VIEWS = { all_reduce: {}, "all_reduce-missing": { present: "missing
 function messages(way, ranks, step) {
   if (way === "server") return step <= ranks - 1 ? [[step, 0, -1]] : [[0, step - ranks + 1, -1]];
   return integers(0, ranks - 1).map((r) => way === "everyone" ? [r, (r + step) % ranks, -1]
-    : [r, (r + 1) % ranks, (r + (step > ranks - 1 ? ranks : 0) - step + 1 + 2 * ranks) % ranks]);
+    : [r, (r + 1) % ranks, (r + 2 * ranks - step + 1) % ranks]);
 }
 
 const cost = (way, ranks, megabytes) => {

@@ -93,11 +93,7 @@ def _messages(way: str, ranks: int, step: int) -> list[tuple[int, int, int]]:
         return [(step, 0, -1)] if step <= ranks - 1 else [(0, step - ranks + 1, -1)]
     if way == "everyone":
         return [(rank, (rank + step) % ranks, -1) for rank in range(ranks)]
-    gathers = step > ranks - 1
-    return [
-        (rank, (rank + 1) % ranks, (rank + (ranks if gathers else 0) - step + 1) % ranks)
-        for rank in range(ranks)
-    ]
+    return [(rank, (rank + 1) % ranks, (rank - step + 1) % ranks) for rank in range(ranks)]
 
 
 def _cost(way: str, ranks: int, megabytes: float) -> Cost:

@@ -47,10 +47,9 @@ def ring_steps(world_size: int) -> Iterator[RingStep]:
     """
     if world_size < 1:
         raise CourseError(f"world_size={world_size}; a ring needs at least one rank.")
-    for first, reduces in ((0, True), (1, False)):
-        for step in range(world_size - 1):
-            chunks = tuple((rank + first - step) % world_size for rank in range(world_size))
-            yield RingStep(reduces, chunks)
+    for step in range(2 * (world_size - 1)):
+        chunks = tuple((rank - step) % world_size for rank in range(world_size))
+        yield RingStep(step < world_size - 1, chunks)
 
 
 def chunks_of(length: int, world_size: int) -> list[slice]:
