@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import multiprocessing
 import os
@@ -25,7 +26,6 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import torch
-import torch._dynamo  # DistributedDataParallel and the optimizers import it when first used
 import torch.distributed as dist
 
 GRACE = 1.0
@@ -96,6 +96,8 @@ def _ranks(ranks: list[int], world_size: int) -> str:
 def main(folder: Path) -> None:
     """Run the job that lies in ``folder`` and write its outcome there."""
     job = pickle.loads((folder / "job").read_bytes())
+    if b"torch.nn.parallel" in (folder / "call").read_bytes():
+        importlib.import_module("torch._dynamo")  # else each rank does so, for most of a second
     reports = _watch(folder, **job)
     problem = diagnose(reports, **job)
     note = next((r.traceback for k, r in reports.items() if problem.startswith(f"rank {k} ")), "")
