@@ -129,6 +129,21 @@ def test_the_rank_at_fault_is_named_and_nothing_stays(function, tmp_path, monkey
         assert 'raise ValueError("no such file")' in caught.value.__notes__[0]
 
 
+def starts_a_child(rank, world_size):
+    return subprocess.Popen(["sleep", "600"]).pid
+
+
+def test_what_a_rank_started_goes_with_it():
+    for pid in run_ranks(starts_a_child, 2):
+        wait_until(lambda pid=pid: not alive(pid), seconds=10)
+
+
+def alive(pid):
+    """Whether a process runs; one that has ended and is not yet buried does not count."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(listed.stdout.strip()) and not listed.stdout.strip().startswith("Z")
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_outlives_the_notebook(how, tmp_path):
     """The process that called run_ranks is killed, or interrupted, while its ranks work."""
