@@ -1,0 +1,1 @@
+"""Assignments: student copies of solved notebooks, and grading of what comes back."""
