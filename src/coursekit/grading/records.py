@@ -84,6 +84,16 @@ class CellOutcome:
 
     ``emitted`` maps the number of an assert in the cell, from 1, to the value that the student's
     code gave for it; ``message`` names the exception, without its traceback.
+
+    In an emitted value None, a bool, an int, a finite float, a string and a list stand for
+    themselves. All else is a dict with a ``type``::
+
+        {"type": "float", "text": "nan"}                        # or "inf", "-inf"
+        {"type": "tuple" | "set", "values": [...]}
+        {"type": "dict", "items": [[key, value], ...]}
+        {"type": "array" | "tensor", "dtype": "float64", "shape": [2, 3], "values": [...]}  # flat
+        {"type": "error", "name": "ValueError", "message": "..."}  # this assert raised
+        {"type": "other", "name": "Model"}                      # no value that can be compared
     """
 
     grade_id: str
