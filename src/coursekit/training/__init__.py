@@ -2,7 +2,7 @@
 
 Reading order: `least_squares` (a model and its gradient), `records` (what a step leaves behind),
 `loop` (the loop), `averages` (from batches to epochs), `mlp` (the same loop, a network),
-`accumulation` (several small passes, one step).
+`accumulation` (several small passes, one step), `schedules` (the learning rate of each step).
 """
 
 from .accumulation import accumulated_gradient, windows
