@@ -1,0 +1,57 @@
+"""The memory model: the example everyone computes, exact limits, and what does not fit."""
+
+import doctest
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursekit.errors import BatchSizeError
+from coursekit.hardware import MemoryModel, fit_memory_model, memory, training_state_bytes
+
+
+def test_docstrings_say_what_happens():
+    assert doctest.testmod(memory).failed == 0
+
+
+def test_the_unit_of_the_limit_decides_the_answer():
+    model = MemoryModel(2e9, 100e6)
+    assert model.largest_batch(16e9) == 140
+    assert model.largest_batch(16 * 2**30) == 151
+
+
+@given(
+    fixed=st.integers(0, 10**12),
+    per_example=st.integers(1, 10**10),
+    batch_size=st.integers(1, 10**4),
+)
+def test_the_largest_batch_fits_and_the_next_does_not(fixed, per_example, batch_size):
+    model = MemoryModel(fixed, per_example)
+    assert model.largest_batch(model.bytes(batch_size)) == batch_size
+    if per_example > 1:
+        assert model.largest_batch(model.bytes(batch_size + 1) - 1) == batch_size
+
+
+def test_a_batch_that_fits_exactly_is_not_lost_to_rounding():
+    assert MemoryModel(0.1, 0.1).largest_batch(0.1 + 0.1 * 3) == 3
+
+
+def test_a_limit_below_one_example_says_what_to_do():
+    with pytest.raises(BatchSizeError, match="not one example fits"):
+        MemoryModel(2e9, 100e6).largest_batch(2.05e9)
+
+
+def test_examples_that_cost_nothing_name_no_limit():
+    with pytest.raises(BatchSizeError, match="names no largest batch"):
+        MemoryModel(2e9, 0).largest_batch(16e9)
+
+
+def test_a_fit_predicts_a_batch_that_was_never_run():
+    model = fit_memory_model([1, 2, 4], [2.1e9, 2.2e9, 2.4e9])
+    assert model.bytes(1000) == pytest.approx(102e9)
+    assert model.largest_batch(16e9) == 140
+
+
+@pytest.mark.parametrize(("states", "each"), [(0, 8), (1, 12), (2, 16)])
+def test_bytes_a_parameter(states, each):
+    assert training_state_bytes(1000, optimizer_states=states) == 1000 * each
