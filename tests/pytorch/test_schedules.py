@@ -1,8 +1,10 @@
 """The schedules of `coursekit.training.schedules` beside those of `torch.optim.lr_scheduler`."""
 
 import pytest
-import torch
-from torch.optim.lr_scheduler import (
+
+torch = pytest.importorskip("torch", reason="these are compared with torch's schedulers")
+
+from torch.optim.lr_scheduler import (  # noqa: E402
     ConstantLR,
     CosineAnnealingLR,
     LambdaLR,
@@ -11,7 +13,13 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from coursekit.training.schedules import constant, cosine, linear_warmup, step_decay, warmup_then
+from coursekit.training.schedules import (  # noqa: E402
+    constant,
+    cosine,
+    linear_warmup,
+    step_decay,
+    warmup_then,
+)
 
 BASE, WARM, LONG = 0.3, 7, 23
 RECIPES = {
