@@ -89,3 +89,22 @@ def test_a_batch_size_that_does_not_fit_is_refused_at_the_call():
             linear_gradients(*problem()), [np.zeros((2, 3))], num_examples=11, batch_size=12,
             learning_rate=0.1, epochs=1, rng=np.random.default_rng(0),
         )  # fmt: skip
+
+
+def test_a_schedule_and_an_optimizer_are_followed_step_by_step():
+    features, targets = problem(10)
+    rates = np.array([0.05, 0.1])
+    seen = []
+
+    def recorded(params, grads, at):
+        seen.append(at.tolist())
+        return params
+
+    list(
+        train_ensemble(
+            linear_gradients(features, targets), [np.zeros((2, 3))], num_examples=10,
+            batch_size=4, learning_rate=lambda step: rates * (step + 1), epochs=2,
+            optimizer=recorded, rng=np.random.default_rng(0),
+        )
+    )  # fmt: skip
+    assert seen == [(rates * (step + 1)).tolist() for step in range(6)]

@@ -8,12 +8,14 @@ have been alone: it draws its batches from a random generator of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError
 from ..sampling import Order, num_steps, reshuffle
+from .optimizers import Optimizer, descend
 
 Params = Sequence[NDArray[np.float64]]
 """The parameters of all members: arrays whose first axis is the member."""
@@ -40,9 +42,10 @@ def train_ensemble(
     *,
     num_examples: int,
     batch_size: int,
-    learning_rate: ArrayLike,
+    learning_rate: ArrayLike | Callable[[int], ArrayLike],
     epochs: int,
     order: Order = reshuffle,
+    optimizer: Optimizer = descend,
     rng: np.random.Generator,
 ) -> Iterator[Params]:
     """Train every member by mini-batch gradient descent and yield the parameters after each epoch.
@@ -56,11 +59,14 @@ def train_ensemble(
     num_examples, batch_size
         N and B; a shorter last batch is kept.
     learning_rate
-        One number, or one for each member, shape ``(members,)``.
+        One number, or one for each member, shape ``(members,)``; or a function of the step that
+        gives either, for example from `coursekit.training.schedules`.
     epochs
         How many epochs.
     order
         Which order each epoch has; see `coursekit.sampling`.
+    optimizer
+        What a gradient does to the parameters; see `coursekit.training.optimizers`.
     rng
         Every member gets a generator of its own from it.
 
@@ -73,26 +79,49 @@ def train_ensemble(
         there are.
     """
     steps = num_steps(num_examples, batch_size)
+    every_step = ensemble_steps(
+        gradients, params, num_examples=num_examples, batch_size=batch_size,
+        learning_rate=learning_rate, order=order, optimizer=optimizer, rng=rng,
+    )  # fmt: skip
+    return islice(every_step, steps - 1, epochs * steps, steps)
+
+
+def ensemble_steps(
+    gradients: Gradients,
+    params: Params,
+    *,
+    num_examples: int,
+    batch_size: int,
+    learning_rate: ArrayLike | Callable[[int], ArrayLike],
+    order: Order = reshuffle,
+    optimizer: Optimizer = descend,
+    rng: np.random.Generator,
+) -> Iterator[Params]:
+    """Train as `train_ensemble` does, but yield the parameters after each step, without end."""
+    steps = num_steps(num_examples, batch_size)
     members = len(params[0])
-    rates = np.asarray(learning_rate, dtype=np.float64)
-    if any(len(p) != members for p in params) or rates.shape not in [(), (members,)]:
-        raise ShapeError(
-            f"params {[p.shape for p in params]} and learning_rate {rates.shape}; "
-            "all need the same first axis, the members, or one learning rate for all."
+
+    def rates_at(step: int) -> NDArray[np.float64]:
+        rates = np.asarray(
+            learning_rate(step) if callable(learning_rate) else learning_rate, dtype=np.float64
         )
+        if any(len(p) != members for p in params) or rates.shape not in [(), (members,)]:
+            raise ShapeError(
+                f"params {[p.shape for p in params]} and learning_rate {rates.shape}; "
+                "all need the same first axis, the members, or one learning rate for all."
+            )
+        return rates
+
+    rates_at(0)
     orders = ensemble_orders(order, num_examples, members=members, rng=rng)
 
     def run() -> Iterator[Params]:
         now: Params = list(params)
-        for _ in range(epochs):
-            epoch_order = next(orders)
+        for epoch, epoch_order in enumerate(orders):
             for step in range(steps):
                 batches = epoch_order[:, step * batch_size : (step + 1) * batch_size]
-                now = [
-                    p - rates.reshape(rates.shape + (1,) * (p.ndim - rates.ndim)) * g
-                    for p, g in zip(now, gradients(now, batches), strict=True)
-                ]
-            yield now
+                now = optimizer(now, gradients(now, batches), rates_at(epoch * steps + step))
+                yield now
 
     return run()
 
