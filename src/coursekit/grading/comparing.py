@@ -85,9 +85,7 @@ def _article(kind: str) -> str:
     return f"an {kind}" if kind == "array" else f"a {kind}"
 
 
-def _of_arrays(
-    given: dict[str, Any], wanted: dict[str, Any], tolerance: float
-) -> Difference | None:
+def _of_arrays(given: Json, wanted: Json, tolerance: float) -> Difference | None:
     shape, asked = given.get("shape"), wanted["shape"]
     if shape != asked:
         return Difference(
