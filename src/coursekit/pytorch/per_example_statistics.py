@@ -22,22 +22,28 @@ class GradientStatistics:
     ----------
     mean
         For each parameter, by name, the mean of its B gradients: the mini-batch gradient.
-    squared_norms
-        For each parameter, ``(B,)``: the squared norm of each example's gradient.
+    all_squared_norms
+        ``(parameters, B)``: a row for each parameter, in the order of ``mean``, with the squared
+        norm of each example's gradient.
     """
 
     mean: dict[str, Tensor]
-    squared_norms: dict[str, Tensor]
+    all_squared_norms: Tensor
+
+    @property
+    def squared_norms(self) -> dict[str, Tensor]:
+        """For each parameter, by name, ``(B,)``: the squared norm of each example's gradient."""
+        return dict(zip(self.mean, self.all_squared_norms, strict=True))
 
     @property
     def num_examples(self) -> int:
         """B, the number of examples."""
-        return next(iter(self.squared_norms.values())).shape[0]
+        return self.all_squared_norms.shape[1]
 
     @property
     def example_squared_norms(self) -> Tensor:
         """|g_b|² over all parameters, ``(B,)``."""
-        return torch.stack(list(self.squared_norms.values())).sum(0)
+        return self.all_squared_norms.sum(0)
 
     @property
     def covariance_trace(self) -> dict[str, float]:
@@ -46,7 +52,7 @@ class GradientStatistics:
         Computed as mean |g_b|² - |mean g_b|². In float32 that is accurate to about 1e-6 of the
         first term, which matters only where the examples hardly differ.
         """
-        mean_norms = torch.stack(list(self.squared_norms.values())).mean(1, dtype=torch.float64)
+        mean_norms = self.all_squared_norms.mean(1, dtype=torch.float64)
         traces: defaultdict[str, float] = defaultdict(float)
         for name, mean_norm, of_mean in zip(
             self.mean, mean_norms.tolist(), self._squared_means(), strict=True
@@ -86,11 +92,11 @@ def gradient_statistics(
     matrices (Li et al. 2022, arXiv:2110.05679) and direct sums for those with.
     """
     total, layers = backward_with_capture(model, loss_fn, inputs, targets)
-    norms = {}
+    norms = []
     for layer in layers:
         found = squared_norms(layer.module, layer.calls) if layer.calls else {}
         for key, name in zip(layer.params, layer.full_names, strict=True):
             # Without a call the loss does not depend on the parameter.
-            norms[name] = found[key] if found else total[name].new_zeros(inputs.shape[0])
+            norms.append(found[key] if found else total[name].new_zeros(inputs.shape[0]))
     means = torch._foreach_div(list(total.values()), inputs.shape[0])
-    return GradientStatistics(dict(zip(total, means, strict=True)), norms)
+    return GradientStatistics(dict(zip(total, means, strict=True)), torch.stack(norms))
