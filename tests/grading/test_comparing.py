@@ -65,6 +65,12 @@ def test_equal(one, other):
         (array(1.0, NAN), array(1.0, 2.0), "the value is wrong", "entry 2 of 2 is not a number"),
         ([1, 2], [1], "its length is not the one", "its length is 2 where 1 is asked for"),
         ([[1], [3]], [[1], [2]], "the value is wrong", "in entry 2, entry 1 of 1 is 3 where 2"),
+        (
+            {"type": "fraction", "text": "1/3"},
+            {"type": "fraction", "text": "2/3"},
+            "the value is wrong",
+            "it is 1/3 where 2/3 is asked for",
+        ),
         (NAN, 1.0, "the value is wrong", "it is not a number where 1"),
         (INF, NAN, "the value is wrong", "it is infinity where not a number is asked for"),
         (error("ValueError", "7"), 1, "it raised ValueError", "it raised ValueError: 7"),

@@ -73,7 +73,7 @@ def _kind(value: Json) -> str:
     kind = value.get("type") if isinstance(value, dict) else None
     if kind == "float":
         return "number"
-    known = ("tuple", "set", "dict", "array", "tensor", "error")
+    known = ("tuple", "set", "dict", "array", "tensor", "fraction", "error")
     return kind if kind in known else "other"
 
 
@@ -170,6 +170,8 @@ def _text(value: Json) -> str:
         return f"{number:.6g}" if math.isfinite(number) else significant(number)
     if kind in ("None", "truth value", "string"):
         return _short(repr(value))
+    if kind == "fraction":
+        return _short(str(value.get("text")))
     return _article(kind)
 
 
