@@ -112,7 +112,7 @@ def read(path: Path) -> Any:
     text = _text(path)
     try:
         raw = json.loads(text)
-        sheets = raw["worksheets"] if "worksheets" in raw else [raw]  # as in format 3
+        sheets = raw.get("worksheets", [raw])  # as in format 3
         cells = [cell for sheet in sheets for cell in _cells(sheet["cells"])]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise CourseError(f"it is not a Jupyter notebook ({_clause(error)})") from None
