@@ -52,6 +52,35 @@ def test_a_fit_predicts_a_batch_that_was_never_run():
     assert model.largest_batch(16e9) == 140
 
 
+def test_a_floor_under_small_batches_is_found_and_does_not_bend_the_line():
+    truth = MemoryModel(5000.0, 100.0, floor_bytes=9000.0)
+    sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    found = fit_memory_model(sizes, [truth.bytes(size) for size in sizes])
+    assert found.fixed_bytes == pytest.approx(5000)
+    assert found.bytes_per_example == pytest.approx(100)
+    assert found.floor_bytes == pytest.approx(9000)
+    assert found.largest_batch(1e6) == 9950
+
+
+@given(fixed=st.integers(1, 10**6), per_example=st.integers(1, 10**4), count=st.integers(2, 9))
+def test_a_plain_line_gets_no_floor(fixed, per_example, count):
+    sizes = [2**power for power in range(count)]
+    found = fit_memory_model(sizes[::-1], [fixed + per_example * size for size in sizes[::-1]])
+    assert found.floor_bytes == 0
+    assert found.bytes(10**6) == pytest.approx(fixed + per_example * 10**6, rel=1e-6)
+
+
+def test_a_floor_above_the_limit_does_not_fit_however_small_the_batch():
+    with pytest.raises(BatchSizeError, match="not one example fits"):
+        MemoryModel(10.0, 1.0, floor_bytes=100.0).largest_batch(90)
+
+
+def test_only_the_floor_seen_names_no_largest_batch():
+    flat = fit_memory_model([1, 2, 4, 8], [700.0] * 4)
+    with pytest.raises(BatchSizeError, match="measure larger batches"):
+        flat.largest_batch(1e9)
+
+
 @pytest.mark.parametrize(("states", "each"), [(0, 8), (1, 12), (2, 16)])
 def test_bytes_a_parameter(states, each):
     assert training_state_bytes(1000, optimizer_states=states) == 1000 * each
