@@ -26,6 +26,7 @@ ROOMS_OF = {
     "nbclient": {"notebooks", "grading"},
     "nbformat": {"notebooks", "grading"},
     "nbval": {"nbval_plugin", "grading"},
+    "packaging": {"doctor"},
     "pytest": {"nbval_plugin"},
     "rich": {"cli"},
     "sklearn": {"data"},

@@ -16,6 +16,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from .errors import CourseError
 from .notebooks import execution, problems, repository
@@ -94,6 +95,23 @@ def check(notebooks: Sequence[Path]) -> None:
     Nothing is executed; 'pytest --nbval notebooks' compares the outputs.
     """
     _report({path: problems(execution.read(path)) for path in _chosen(notebooks)})
+
+
+@main.command()
+def doctor() -> None:
+    """Say what this machine can do of the course, and what to do about the rest."""
+    from rich import box
+    from rich.table import Table
+
+    from .doctor import MISSING, examine
+
+    table = Table("To", "Here?", "Found", "What to do", box=box.SIMPLE)
+    findings = examine()
+    for one in findings:
+        table.add_row(*map(Text, (one.what, one.answer, one.found, one.advice)))
+    Console(highlight=False).print(table)
+    if any(one.answer == MISSING for one in findings):
+        raise SystemExit(1)
 
 
 @main.command()

@@ -32,3 +32,13 @@ def test_the_link_for_readers_elsewhere_is_left_out(build):
     page = BeautifulSoup(build(index="# I\n", a=chapter).page("a"), "html.parser")
     assert len(page.select("a[href^='https://colab']")) == 1
     assert page.select_one("meta[name=description]")["content"].startswith("The promise.")
+
+
+def test_a_chapter_ends_with_when_and_where_it_was_last_verified(build):
+    chapter = notebook(claim("only-one"))
+    run = {"on": "2026-11-26", "versions": "Python 3.11.7, NumPy 2.4.6", "machine": "a machine"}
+    chapter["metadata"]["coursekit"]["verified"] = run
+    page = BeautifulSoup(build(index="# I\n", a=chapter).page("a"), "html.parser")
+    assert page.select_one(".chapter-verified").get_text() == (
+        "Last verified 2026-11-26: every cell ran, with Python 3.11.7, NumPy 2.4.6, on a machine."
+    )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
+import platform
+from datetime import date
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -196,3 +199,14 @@ def test_reading_what_is_no_notebook_is_one_sentence(tmp_path, text, reason):
         execution.read(tmp_path / "y.ipynb")
     with pytest.raises(CourseError, match="cannot be read"):
         execution.read(tmp_path)
+
+
+def test_a_refreshed_notebook_says_when_and_where_it_ran(course):
+    path = course / "notebooks" / "01_x.ipynb"
+    (outcome,) = execution.refresh([path], jobs=1)
+    assert outcome.problems == []
+    verified = execution.read(path).metadata.coursekit.verified
+    assert verified.on == date.today().isoformat()
+    assert f"Python {platform.python_version()}" in verified.versions
+    assert f"NumPy {np.__version__}" in verified.versions
+    assert "cores" in verified.machine

@@ -1,5 +1,7 @@
 """The head of a chapter: below its title, the minutes to read, the seconds to run, device, claims.
 
+At its end: when, on which versions and on what machine all of its cells last ran.
+
 The link to Colab that a notebook carries for readers elsewhere is left out: the page has one above.
 """
 
@@ -46,6 +48,17 @@ def add_facts(app: Sphinx, doctree: nodes.document) -> None:
     line = " · ".join([f"Chapter {notebook.metadata.get('chapter', '')}", *facts(notebook)])
     place = title.parent.index(title) + 1
     title.parent.insert(place, nodes.paragraph(text=line, classes=["chapter-facts"]))
+    if "verified" in notebook.metadata:
+        title.parent += nodes.paragraph(
+            text=last_verified(notebook.metadata["verified"]), classes=["chapter-verified"]
+        )
+
+
+def last_verified(run: dict[str, str]) -> str:
+    """The sentence about a chapter's last run."""
+    return (
+        f"Last verified {run['on']}: every cell ran, with {run['versions']}, on {run['machine']}."
+    )
 
 
 def setup(app: Sphinx) -> None:

@@ -19,6 +19,7 @@ from ..errors import CourseError
 from . import repository
 from .files import replace_file
 from .gpu import GPU_TAG, cuda_present
+from .machine import verified_here
 from .opening import open_the_course_way
 from .rules import problems
 
@@ -121,6 +122,8 @@ class _Refresh:
         if failure:
             return Outcome(self.path, changed=False, problems=[failure])
         normalize(self.notebook)
+        if "coursekit" in self.notebook["metadata"]:
+            self.notebook["metadata"]["coursekit"]["verified"] = verified_here()
         text = nbformat.writes(self.notebook) + "\n"
         if self.path.read_bytes() != self.stored:
             return Outcome(self.path, False, ["changed while it ran, so it was left alone; rerun"])

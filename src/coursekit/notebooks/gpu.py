@@ -1,4 +1,4 @@
-"""Is there a GPU for the cells tagged ``gpu``?"""
+"""Is there a GPU for the cells tagged ``gpu``, and which?"""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def cuda_present() -> bool:
         return answer == "1"
     question = "import torch, sys; sys.exit(not torch.cuda.is_available())"
     return subprocess.run([sys.executable, "-c", question], capture_output=True).returncode == 0
+
+
+@functools.cache
+def gpu_name() -> str | None:
+    """The CUDA device that the cells tagged ``gpu`` would run on, or None."""
+    if not cuda_present():
+        return None
+    question = "import torch; print(torch.cuda.get_device_name())"
+    asked = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True)
+    return asked.stdout.strip() or "a GPU without a name"
