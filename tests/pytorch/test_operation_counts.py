@@ -38,7 +38,7 @@ def test_a_network_does_the_operations_of_the_formula(batch_size, widths):
 @given(batch_size=SMALL, num_in=SMALL, num_out=SMALL)
 @settings(deadline=None, max_examples=30)
 def test_three_products_alone_are_the_formula_to_the_byte(batch_size, num_in, num_out):
-    x, w, dy = torch.ones(batch_size, num_in), torch.ones(num_in, num_out)
+    x, w = torch.ones(batch_size, num_in), torch.ones(num_in, num_out)
     dy = torch.ones(batch_size, num_out)
     counted = count_work(lambda: (x @ w, x.T @ dy, dy @ w.T))
     assert counted == linear_step(batch_size, num_in, num_out)
