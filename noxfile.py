@@ -15,7 +15,15 @@ import nox
 
 VERSIONS = ("3.12", "3.13")  # the book's environment, which `make test` uses, is the third
 NEEDS_MORE = ("book", "explorables", "notebooks", "pytorch", "site", "tools")
-NEEDS_MORE_FILES = ("architecture", "cli", "doctor", "nbval_plugin", "notebooks", "project", "pythons")
+NEEDS_MORE_FILES = (
+    "architecture",
+    "cli",
+    "doctor",
+    "nbval_plugin",
+    "notebooks",
+    "project",
+    "pythons",
+)
 
 
 def interpreter(version: str) -> Path | None:

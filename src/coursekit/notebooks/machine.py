@@ -1,4 +1,4 @@
-"""What machine this is and which versions it runs: for a chapter's last check, and for the doctor.
+"""What machine this is, which versions it runs: for a chapter's last check, and the doctor."""
 
 from __future__ import annotations
 
