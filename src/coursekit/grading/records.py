@@ -114,7 +114,10 @@ class Assertion:
 
 @dataclass(frozen=True)
 class CheckScore:
-    """Points of one check, and why the others were lost."""
+    """Points of one check, and why the others were lost.
+
+    A ``manual`` check has no assertions, and has not run until a grader gave its points.
+    """
 
     grade_id: str
     points: float
@@ -122,6 +125,7 @@ class CheckScore:
     status: str
     assertions: tuple[Assertion, ...]
     hint: str = ""
+    manual: bool = False
 
 
 @dataclass(frozen=True)
