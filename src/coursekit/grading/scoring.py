@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import CourseError
 from .comparing import difference
@@ -142,10 +142,7 @@ def score(
     mistake = "" if why_none else _mistake(question, outcomes, reference)
     if mistake:
         hint = next(known.hint for known in question.mistakes if known.name == mistake)
-        checks = [
-            CheckScore(**{**vars(check), "hint": hint}) if _lost_by_value(check) else check
-            for check in checks
-        ]
+        checks = [replace(check, hint=hint) if _lost_by_value(check) else check for check in checks]
     return QuestionScore(
         question=question.name,
         points=round(sum(check.points for check in checks), PLACES),
@@ -210,6 +207,7 @@ def _by_hand(check: Check, points: float | None) -> CheckScore:
         out_of=round(check.points, PLACES),
         status=RAN if graded else NOT_RUN,
         assertions=(),
+        manual=True,
     )
 
 
@@ -248,4 +246,4 @@ def _error_name(value: Json) -> str:
 
 
 def _lost_by_value(check: CheckScore) -> bool:
-    return check.status == RAN and not all(assertion.met for assertion in check.assertions)
+    return not check.manual and not all(assertion.met for assertion in check.assertions)
