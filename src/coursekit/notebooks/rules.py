@@ -17,7 +17,8 @@ from typing import Any
 Node = Mapping[str, Any]
 
 SECONDS_ALLOWED = 60
-DETAILS = ("chapter", "minutes_read", "seconds_run", "device")
+DETAILS = ("minutes_read", "seconds_run", "device")
+"""What a notebook's ``coursekit`` metadata promise, beside the chapter or the assignment it is."""
 REASONS = {
     "nbval-ignore-output": "ignore_output_because",
     "nbval-skip": "skip_because",
@@ -59,7 +60,8 @@ def _about_the_whole(notebook: Node) -> Iterator[str]:
     if "widgets" in metadata:
         yield "metadata.widgets stores widget state; run 'coursekit refresh', which keeps none"
     details = metadata.get("coursekit", {})
-    missing = [name for name in DETAILS if name not in details]
+    kind = "assignment" if "assignment" in details else "chapter"
+    missing = [name for name in (kind, *DETAILS) if name not in details]
     if missing:
         yield f"metadata.coursekit lacks {', '.join(missing)}; add what the chapter promises"
     if details.get("seconds_run", 0) > SECONDS_ALLOWED:
