@@ -12,45 +12,9 @@ import pytest
 from coursekit.errors import CourseError
 from coursekit.grading import gradebook, lateness
 from coursekit.grading.gradebook import ByHand
-from coursekit.grading.records import Answer
-from coursekit.grading.results import Graded, QuestionAbout, Results, to_json
-from coursekit.grading.scoring import score
+from coursekit.grading.results import to_json
 
-from .records import ASSIGNMENT, FOUND, MEAN, REFERENCE, SPREAD, run_of
-
-FORMULA = "=cmd|' /C calc'!A0"
-
-
-def graded(student, run, *, words=None, **more):
-    manual = {} if words is None else {"mean_words": words}
-    questions = tuple(score(one, run, REFERENCE, manual=manual) for one in (MEAN, SPREAD))
-    more = {"answers": tuple(FOUND.values())} | more
-    return Graded(student, f"{student}.ipynb", questions=questions, **more)
-
-
-def results(*students):
-    questions = tuple(
-        QuestionAbout(
-            one.name,
-            one.title,
-            sum(check.points for check in one.checks),
-            {mistake.name: mistake.hint for mistake in one.mistakes},
-        )
-        for one in ASSIGNMENT.questions
-    )
-    return Results("warm_up", questions, students, "Everything ran in bubblewrap.", safe=True)
-
-
-CLASS = results(
-    graded("ada", run_of(), words=1.0, number="4711"),
-    graded(FORMULA, run_of((3, 4, 861, 7140)), days_late=2, share_lost=0.2),
-    graded(
-        "bob",
-        run_of(spread=(2, 1)),
-        answers=(Answer("mean", "", "name", 0.8), Answer("spread", "", "not found", 0.0)),
-    ),
-    Graded("eve", "eve.ipynb", problem="it is a link, not a file"),
-)
+from .records import ASSIGNMENT, CLASS, FORMULA
 
 
 def rows(text):
