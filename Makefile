@@ -9,11 +9,12 @@ RUN := .venv/bin/python -m
 TESTING := --numprocesses 2 --dist loadfile --timeout 600 --nbval-cell-timeout 120
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book serve test refresh environment clean
+.PHONY: help book serve bundle test refresh environment clean
 
 help:
 	@echo "make book     build the book and print the page to open"
 	@echo "make serve    build the book and show it on a free local port"
+	@echo "make bundle   pack the book, the notebooks and the package into one zip for use offline"
 	@echo "make test     pass every test"
 	@echo "make refresh  re-execute every notebook"
 	@echo "make clean    remove what was built (the environment, .venv, stays)"
@@ -25,6 +26,9 @@ book: environment
 
 serve: book
 	@$(RUN) tools.serve --serve
+
+bundle: book
+	@$(RUN) tools.bundle
 
 test: environment
 	@$(RUN) pytest $(TESTING) --nbval tests notebooks
