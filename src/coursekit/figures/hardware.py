@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,8 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from .style import BLUE, INK, VERMILLION
+
+RING: dict[str, Any] = {"color": INK, "markersize": 11, "markerfacecolor": "none", "mew": 2}
 
 
 def plot_throughput(
@@ -30,8 +33,7 @@ def plot_throughput(
     ax.plot(curve, fitted, "-", color=BLUE, marker="", label="fitted")
     ax.plot(sizes, np.asarray(throughputs) / 1e3, "s", color=VERMILLION, label="measured")
     if np.isfinite(half_batch):
-        knee = [law(half_batch) / 1e3]
-        ax.plot([half_batch], knee, "o", color=INK, ms=11, mfc="none", mew=2, label="knee")
+        ax.plot([half_batch], [law(half_batch) / 1e3], "o", label="knee", **RING)
     _both_logarithmic(ax, "batch size B", "thousand examples a second")
     ax.legend(loc="lower right")
     return ax
