@@ -53,17 +53,25 @@ def name_roles(
 
 
 def silence(app: Sphinx, problem: Exception | None) -> None:
-    """Take the notes to developers out of the theme's scripts: a page says nothing on the console.
+    """Take out of the scripts what ends up on the console: a page says nothing there.
 
-    ``console.log(...)`` becomes ``void(...)``; warnings and errors stay.
+    Notes to developers: ``console.log(...)`` becomes ``void(...)``; warnings and errors stay. The
+    excerpts of found pages, which a page opened from a disk may not fetch.
     """
     if problem or app.builder.format != "html":
         return
     for name in CHATTY:
-        script = Path(app.outdir) / name
-        text = script.read_text("utf-8") if script.exists() else ""
-        if "console.log(" in text:
-            script.write_text(text.replace("console.log(", "void("), "utf-8")
+        _replace(Path(app.outdir) / name, "console.log(", "void(")
+    search = Path(app.outdir) / "_static" / "searchtools.js"
+    _replace(
+        search, "SHOW_SEARCH_SUMMARY;", 'SHOW_SEARCH_SUMMARY && location.protocol !== "file:";'
+    )
+
+
+def _replace(script: Path, old: str, new: str) -> None:
+    text = script.read_text("utf-8") if script.exists() else ""
+    if old in text:
+        script.write_text(text.replace(old, new), "utf-8")
 
 
 def shorten(text: str) -> str:
