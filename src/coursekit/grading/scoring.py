@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ..errors import CourseError
+from . import probes
 from .comparing import difference
 from .records import (
     CRASH,
@@ -30,8 +32,6 @@ from .records import (
     Question,
     QuestionScore,
 )
-
-BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
 PLACES = 4
 """Decimal places of points: a third of a point is 0.3333 in every file."""
@@ -71,16 +71,11 @@ class Reference:
     mistakes: Mapping[str, Mapping[str, Outcomes]]
 
 
-def asked(check: Check) -> dict[int, Asked]:
+@cache
+def asked(check: Check) -> Mapping[int, Asked]:
     """The asserts of ``check`` in order, from 1. A hidden one shows its message alone."""
-    lines = check.source.splitlines()
-    hidden_lines, inside = set(), False
-    for number, line in enumerate(lines, start=1):
-        inside = (inside or line.strip() == BEGIN_HIDDEN) and line.strip() != END_HIDDEN
-        if inside:
-            hidden_lines.add(number)
-    asserts = [node for node in ast.walk(ast.parse(check.source)) if isinstance(node, ast.Assert)]
-    asserts.sort(key=lambda node: (node.lineno, node.col_offset))
+    hidden_lines = probes.hidden_lines(check.source)
+    asserts = [node for node in ast.parse(check.source).body if isinstance(node, ast.Assert)]
     found = {}
     for number, node in enumerate(asserts, start=1):
         hidden = node.lineno in hidden_lines

@@ -59,9 +59,9 @@ class Store:
     def name(self, notebook: Any) -> str:
         """Name under which the outcomes of ``notebook`` are kept; equal for equal answers."""
         before = [
-            [cell["cell_type"], cell["source"]]
+            cell["source"]
             for cell in notebook["cells"]
-            if _grade_id(cell) not in self._checks
+            if cell["cell_type"] == "code" and _grade_id(cell) not in self._checks
         ]
         return _digest([self._settings, before])
 

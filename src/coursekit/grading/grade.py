@@ -1,0 +1,233 @@
+"""Grading from end to end: files in, results out, and every run kept on the way.
+
+The steps are those of `records`. What a student's code gave is kept in the folder ``runs`` (see
+`store`); all that follows from it is worked out anew each time, which takes no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CourseError
+from . import matching, probes, schema, submissions
+from .gradebook import ByHand
+from .lateness import LateRule
+from .records import RAN, Answer, Assignment, CellOutcome, Question
+from .results import Graded, QuestionAbout, Results
+from .scoring import Reference, score, verify
+from .store import Store
+from .submissions import Submission
+
+Run = Callable[[Mapping[str, Any]], Iterable[tuple[str, list[CellOutcome]]]]
+"""Runs notebooks by name and yields each one's outcomes when it is done: `running.run`, bound."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is going on, how many notebooks of it are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A submission and the notebook that runs for it; none where it could not be read."""
+
+    submission: Submission
+    answers: tuple[Answer, ...] = ()
+    notebook: Any = None
+
+
+def grade(
+    places: Sequence[Path],
+    assignment: Assignment,
+    store: Store,
+    *,
+    run: Run,
+    isolation: str,
+    safe: bool,
+    late: LateRule | None = None,
+    by_hand: Mapping[tuple[str, str], ByHand] | None = None,
+    on_progress: Progress = lambda what, done, total: None,
+) -> Results:
+    """Grade the submissions in ``places``. What ``store`` knows does not run again.
+
+    ``isolation`` says in a sentence how ``run`` keeps students' code apart, ``safe`` whether that
+    is the full isolation.
+
+    Raises
+    ------
+    CourseError
+        When there is no submission, or the solved notebook gives no reference.
+    """
+    found = submissions.find(places)
+    prepared = [_prepare(submission, assignment) for submission in found]
+    reference = _reference(assignment, store, run, on_progress)
+    notebooks = [one.notebook for one in prepared if one.notebook is not None]
+    _run_missing("students' notebooks", notebooks, store, run, on_progress)
+    return Results(
+        assignment=assignment.name,
+        questions=tuple(_about(question) for question in assignment.questions),
+        graded=tuple(
+            _graded(one, assignment, store, reference, late, by_hand or {}) for one in prepared
+        ),
+        isolation=isolation,
+        safe=safe,
+        in_kernel=tuple(in_kernel(assignment)),
+    )
+
+
+def checks(assignment: Assignment) -> list[str]:
+    """Ids of the checks of ``assignment`` that run."""
+    return [
+        check.grade_id
+        for question in assignment.questions
+        for check in question.checks
+        if not check.manual
+    ]
+
+
+def in_kernel(assignment: Assignment) -> Iterator[str]:
+    """Assertions whose verdict comes from the student's kernel, as "check, assertion number"."""
+    names = schema.answer_names(assignment)
+    for question in assignment.questions:
+        for check in question.checks:
+            if not check.manual:
+                for what in probes.probe(check.source, answers=names).emissions:
+                    if what.in_kernel:
+                        yield f"{check.grade_id}, assertion {what.number}"
+
+
+def _prepare(submission: Submission, assignment: Assignment) -> Prepared:
+    if submission.problem:
+        return Prepared(submission)
+    try:
+        notebook = submissions.read(submission.path)
+        found = matching.find_answers(assignment, notebook)
+        _is_of(assignment, notebook, found.answers)
+        return Prepared(
+            submission,
+            found.answers,
+            matching.assemble(assignment, found.answers, found.extras),
+        )
+    except CourseError as error:
+        return Prepared(Submission(**{**vars(submission), "problem": str(error)}))
+
+
+def _is_of(assignment: Assignment, notebook: Any, answers: Sequence[Answer]) -> None:
+    about = notebook["metadata"].get("coursekit")
+    name = about.get("assignment") if isinstance(about, dict) else None
+    if isinstance(name, str) and name != assignment.name:
+        raise CourseError(f"it is a copy of {name[:60]!r}, not of {assignment.name!r}")
+    if not any(answer.confidence for answer in answers):
+        raise CourseError(
+            f"no cell answers a question of {assignment.name!r}; is it of another assignment?"
+        )
+
+
+def _reference(assignment: Assignment, store: Store, run: Run, on_progress: Progress) -> Reference:
+    """Run the solved notebook, and once more with each of the known mistakes in it."""
+    solved = matching.assemble(assignment, _solved(assignment), [])
+    mistaken = {
+        (question.name, mistake.name): matching.assemble(
+            assignment, _solved(assignment, **{question.name: mistake.source}), []
+        )
+        for question in assignment.questions
+        for mistake in question.mistakes
+    }
+    _run_missing("solved notebook", [solved], store, run, on_progress, only_what_ran=True)
+    reference = Reference(store.outcomes(solved), {})
+    for question in assignment.questions:
+        verify(question, reference)
+    _run_missing("known mistakes", list(mistaken.values()), store, run, on_progress)
+    return Reference(
+        reference.solved,
+        {
+            question.name: {
+                mistake.name: store.outcomes(mistaken[question.name, mistake.name])
+                for mistake in question.mistakes
+            }
+            for question in assignment.questions
+        },
+    )
+
+
+def _solved(assignment: Assignment, **instead: str) -> list[Answer]:
+    sources = {schema.grade_id(cell): cell["source"] for cell in assignment.notebook["cells"]}
+    return [
+        Answer(question.name, instead.get(question.name, sources[question.answer_id]), "", 1.0)
+        for question in assignment.questions
+    ]
+
+
+def _run_missing(
+    what: str,
+    notebooks: Sequence[Any],
+    store: Store,
+    run: Run,
+    on_progress: Progress,
+    *,
+    only_what_ran: bool = False,
+) -> None:
+    """Run what the store does not know, equal notebooks once, and keep each as it is done.
+
+    With ``only_what_ran`` a cell that failed is tried again next time.
+    """
+    whole = {store.name(notebook): notebook for notebook in notebooks}
+    missing = {
+        name: shorter
+        for name, notebook in whole.items()
+        if (shorter := store.missing(notebook)) is not None
+    }
+    done = len(whole) - len(missing)
+    on_progress(what, done, len(whole))
+    if not missing:
+        return
+    for name, outcomes in run(missing):
+        kept = [one for one in outcomes if one.status == RAN or not only_what_ran]
+        store.keep(whole[name], kept)
+        done += 1
+        on_progress(what, done, len(whole))
+
+
+def _graded(
+    one: Prepared,
+    assignment: Assignment,
+    store: Store,
+    reference: Reference,
+    late: LateRule | None,
+    by_hand: Mapping[tuple[str, str], ByHand],
+) -> Graded:
+    submission = one.submission
+    who = (submission.student, submission.file, submission.number)
+    if submission.problem:
+        return Graded(*who, problem=submission.problem)
+    outcomes = store.outcomes(one.notebook)
+    answers = {answer.question: answer for answer in one.answers}
+    given = {check: own for (student, check), own in by_hand.items() if student == who[0]}
+    days = late.days(submission.path) if late else 0
+    return Graded(
+        *who,
+        answers=one.answers,
+        questions=tuple(
+            score(
+                question,
+                outcomes,
+                reference,
+                answer=answers[question.name],
+                manual={check: own.points for check, own in given.items()},
+            )
+            for question in assignment.questions
+        ),
+        days_late=days,
+        share_lost=late.share_lost(days) if late else 0.0,
+        comments={check: own.comment for check, own in given.items()},
+    )
+
+
+def _about(question: Question) -> QuestionAbout:
+    return QuestionAbout(
+        name=question.name,
+        title=question.title,
+        out_of=sum(check.points for check in question.checks),
+        hints={mistake.name: mistake.hint for mistake in question.mistakes},
+    )

@@ -1,0 +1,134 @@
+"""A small assignment as a notebook, submissions for it, and a way to run them without kernels."""
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+
+import pytest
+
+from coursekit.grading import emitting, schema
+from coursekit.grading.records import EXCEPTION, RAN, CellOutcome, Mistake
+
+
+def marked(source, grade_id, *, points=None, solution=False, kind="code"):
+    about = {
+        "schema_version": 3,
+        "grade_id": grade_id,
+        "grade": points is not None,
+        "solution": solution,
+        "locked": not solution,
+    } | ({} if points is None else {"points": points})
+    cell = {"cell_type": kind, "source": source, "metadata": {"nbgrader": about}, "id": grade_id}
+    return cell | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+
+
+def text(source):
+    return {"cell_type": "markdown", "source": source, "metadata": {}, "id": source[:8].strip("# ")}
+
+
+MEAN = "def mean(numbers):\n    return sum(numbers) / len(numbers)"
+SPREAD = "def spread(numbers):\n    return max(numbers) - min(numbers)"
+MEAN_CHECK = """\
+assert mean([1, 2]) == 1.5
+### BEGIN HIDDEN TESTS
+unseen = [70, 707, 7070]
+assert mean(unseen) == sum(unseen) / 3, "the mean of unseen numbers"
+### END HIDDEN TESTS"""
+SPREAD_CHECK = "assert spread([1, 3]) == 2\nassert spread([5]) < 1"
+
+
+def source_notebook(*, mean_check=MEAN_CHECK, points=4):
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"coursekit": {"assignment": "warm_up"}},
+        "cells": [
+            text("# Warm-up"),
+            text("## The mean"),
+            marked(MEAN, "mean", solution=True),
+            marked(mean_check, "mean_check", points=points),
+            text("## The spread"),
+            marked(SPREAD, "spread", solution=True),
+            marked(SPREAD_CHECK, "spread_check", points=2),
+            text("## In words"),
+            marked("Because.", "words", points=1, solution=True, kind="markdown"),
+        ],
+    }
+
+
+def assignment_of(notebook):
+    mistakes = {
+        "mean": (Mistake("sum", "The sum was not divided.", "def mean(x):\n    return sum(x)"),)
+    }
+    return schema._with_mistakes(schema.parse(notebook), mistakes)
+
+
+@pytest.fixture
+def warm_up():
+    return assignment_of(source_notebook())
+
+
+def submitted(mean=MEAN, spread=SPREAD, words="It is so."):
+    cells = [
+        marked(mean, "mean", solution=True),
+        marked(spread, "spread", solution=True),
+        marked(words, "words", points=1, solution=True, kind="markdown"),
+    ]
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+
+
+@pytest.fixture
+def hand_in(tmp_path):
+    """Write submissions into a folder, by name; a text is written as it is."""
+    folder = tmp_path / "submitted"
+    folder.mkdir()
+
+    def write(**notebooks):
+        for name, notebook in notebooks.items():
+            content = notebook if isinstance(notebook, str) else json.dumps(notebook)
+            (folder / f"{name}.ipynb").write_text(content, "utf-8")
+        return folder
+
+    return write
+
+
+class InProcess:
+    """Runs notebooks here, without kernel and isolation, and counts what it ran."""
+
+    def __init__(self):
+        self.cells = []
+        self.stop_after = None
+
+    def __call__(self, notebooks):
+        for done, (name, notebook) in enumerate(notebooks.items()):
+            if done == self.stop_after:
+                raise KeyboardInterrupt
+            names = {}
+            yield (
+                name,
+                [
+                    self._run(cell, names)
+                    for cell in notebook["cells"]
+                    if cell["cell_type"] == "code" and schema.grade_id(cell)
+                ],
+            )
+
+    def _run(self, cell, names):
+        sent, grade_id = [], schema.grade_id(cell)
+        self.cells.append(grade_id)
+        before, emitting.publish = emitting.publish, sent.append
+        try:
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                exec(cell["source"], names)
+            status, message = RAN, ""
+        except Exception as error:
+            status, message = EXCEPTION, f"{type(error).__name__}: {error}"
+        finally:
+            emitting.publish = before
+        emitted = {one["number"]: json.loads(json.dumps(one["value"])) for one in sent}
+        return CellOutcome(grade_id, status, emitted, message)
+
+
+@pytest.fixture
+def in_process():
+    return InProcess()
