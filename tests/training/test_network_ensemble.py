@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 
 from coursekit.data import Classification
+from coursekit.gradients import noise_scale
 from coursekit.training.ensemble import train_ensemble
-from coursekit.training.network_ensemble import network_gradients, network_scores, network_start
+from coursekit.training.network_ensemble import (
+    network_gradients,
+    network_noise_scales,
+    network_scores,
+    network_start,
+)
 
 
 @pytest.fixture
@@ -69,3 +75,11 @@ def test_training_lowers_the_loss_and_raises_the_accuracy(data, start):
     after, right_after = network_scores(last, data)
     assert (after < 0.7 * before).all()
     assert (right_after > right_before).all()
+
+
+def test_the_noise_scale_without_per_example_gradients_is_that_with_them(data, start):
+    scales = network_noise_scales(start, data)
+    one_by_one = [network_gradients(data)(start, np.full((3, 1), i)) for i in range(30)]
+    for member, scale in enumerate(scales):
+        rows = [np.concatenate([g[member].ravel() for g in grads]) for grads in one_by_one]
+        assert scale == pytest.approx(noise_scale(rows), rel=1e-10)

@@ -63,6 +63,30 @@ def network_scores(
     return np.array(losses), np.array(accuracies)
 
 
+def network_noise_scales(params: Params, data: Classification) -> NDArray[np.float64]:
+    """Simple noise scale of each member over all of ``data``, in examples, shape ``(members,)``.
+
+    No example's gradient is put together. A layer's gradient is the outer product of what came in
+    and the slope at what went out, so its squared norm is the product of theirs; the bias is an
+    input that is always 1.
+
+    Source: Goodfellow 2015, arXiv:1510.01799, the norms; `coursekit.gradients.noise_scale`.
+    """
+    scales = []
+    everything = np.arange(data.num_examples)[None]
+    for member in range(len(params[0])):
+        one = [p[member : member + 1] for p in params]
+        hidden, log_chances = _forward(one, data.features[None])
+        d_logits = np.exp(log_chances[0])
+        d_logits[everything[0], data.labels] -= 1.0
+        d_hidden = (d_logits @ one[2][0].T) * (hidden[0] > 0)
+        norms = ((data.features**2).sum(axis=1) + 1) * (d_hidden**2).sum(axis=1)
+        norms += ((hidden[0] ** 2).sum(axis=1) + 1) * (d_logits**2).sum(axis=1)
+        signal = sum(float((g**2).sum()) for g in network_gradients(data)(one, everything))
+        scales.append(norms.mean() / signal - 1.0)
+    return np.array(scales)
+
+
 def _forward(
     params: Params, inputs: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
