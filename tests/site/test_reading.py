@@ -1,5 +1,7 @@
 """What a reader does: look for a word, choose a theme, filter the ledger, follow a claim."""
 
+import pytest
+
 from .conftest import PAGES, ROOT
 
 INDEX = PAGES[0]
@@ -25,6 +27,22 @@ def test_search_works_offline(site, open_page):
     found = visit.page.locator("#search-results li a")
     first = [found.nth(i).get_attribute("href") for i in range(min(5, found.count()))]
     assert any("02_unbiased" in href for href in first)
+
+
+@pytest.mark.parametrize(
+    ("words", "section"),
+    [
+        ("drop_last", "06_dataloader.html#what-happens-to-the-last-short-batch"),
+        ("why divide by batch size", "01_three_flavors.html#the-sum-instead-of-the-mean"),
+        ("noise scale", "03_variance.html#how-does-the-noise-change-while-the-network-learns"),
+        ("paged attention", "13_kv_cache.html#where-does-the-memory-go"),
+    ],
+)
+def test_what_readers_type_leads_to_the_section_that_answers(site, open_page, words, section):
+    page = open_page(site.http("search") + "?q=" + words.replace(" ", "+")).page
+    page.wait_for_selector("#search-results li a")
+    found = page.locator("#search-results li > a").all()[:3]
+    assert any(link.get_attribute("href").endswith(section) for link in found)
 
 
 def test_the_ledger_filters_by_verdict_and_by_kind(site, open_page):

@@ -8,17 +8,36 @@
 - `chapters`: the facts of a chapter under its title;
 - `course_map`: the parts and chapters, with their questions;
 - `explorable`: the directive that puts an interactive figure on a page without code.
+- `search_words`: what readers type into the search, and the section that answers it.
 """
 
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import chapters, claims, course_map, explorable, ledger, offline, pages
+from . import (
+    chapters,
+    claims,
+    course_map,
+    explorable,
+    ledger,
+    offline,
+    pages,
+    search_words,
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every module of the extension to Sphinx."""
-    for module in (pages, offline, claims, ledger, chapters, course_map, explorable):
+    for module in (
+        pages,
+        offline,
+        claims,
+        ledger,
+        chapters,
+        course_map,
+        explorable,
+        search_words,
+    ):
         module.setup(app)
     return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
