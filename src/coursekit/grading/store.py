@@ -28,12 +28,16 @@ from .records import STATUSES, CellOutcome, Json
 
 AFTER_THE_RUN = (
     "class_summary",
+    "cluster",
+    "command",
     "comparing",
     "feedback",
     "grade",
     "gradebook",
-    "gradebook_exports",
     "lateness",
+    "nbgrader_export",
+    "release",
+    "reports",
     "results",
     "scoring",
     "store",
@@ -170,6 +174,7 @@ def _independent(checks: Iterable[str]) -> bool:
         names = [node for node in nodes if isinstance(node, ast.Name)]
         own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
         own |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
         own |= {
             (alias.asname or alias.name).partition(".")[0]
             for node in nodes
