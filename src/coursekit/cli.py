@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -111,6 +113,73 @@ def doctor() -> None:
         table.add_row(*map(Text, (one.what, one.answer, one.found, one.advice)))
     Console(highlight=False).print(table)
     if any(one.answer == MISSING for one in findings):
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("assignments", nargs=-1, required=True, metavar="NOTEBOOK|NAME...")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
+def release(assignments: Sequence[str], out: Path) -> None:
+    """Write student copies of solved ASSIGNMENTS into a folder.
+
+    Solutions give way to stubs and hidden checks are taken out.
+    """
+    from .grading import command
+
+    for path in command.release_all(assignments, out):
+        click.echo(path)
+
+
+@main.command()
+@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--assignment", required=True, metavar="NAME", help="Or the solved notebook's path.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, metavar="N")
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "required", "none"]),
+    default="auto",
+    show_default=True,
+    help="required: bubblewrap or nothing; none: trusted code only.",
+)
+@click.option("--scheduler", default="", metavar="ADDRESS", help="Of a Dask cluster to run on.")
+@click.option("--late", default="", metavar="DEADLINE,PERCENT", help="Lost for each day begun.")
+@click.option(
+    "--manual", type=click.Path(path_type=Path), metavar="CSV", help="DIR/manual.csv unless told."
+)
+def grade(**order: Any) -> None:
+    """Grade SUBMISSIONS, notebooks or folders of them, and write gradebook and feedback into DIR.
+
+    Stopped in the middle, the same command goes on where it was. Exit codes: 0 all graded, 1 some
+    submissions could not be read, 2 the command could not be carried out.
+    """
+    from .grading import command
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    clocks = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *clocks, console=ERRORS, transient=True) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=total, completed=done)
+            progress.update(bars[what], completed=done)
+
+        try:
+            results = command.grade_all(
+                command.Order(places=order.pop("submissions"), **order), on_progress=show
+            )
+        except KeyboardInterrupt:
+            raise CourseError(
+                "stopped; what was graded is kept, and the same command goes on from there."
+            ) from None
+    if not results.safe:
+        ERRORS.print(f"Careful: {results.isolation}", markup=False)
+    for one in results.unread:
+        ERRORS.print(f"{one.student} is not graded: {one.problem}.", markup=False)
+    graded = len(results.graded) - len(results.unread)
+    click.echo(f"{graded} of {len(results.graded)} graded; read {order['out'] / 'summary.html'}")
+    if results.unread:
         raise SystemExit(1)
 
 
