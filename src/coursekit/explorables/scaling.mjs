@@ -154,7 +154,7 @@ export function table(state) {
     row("Learning rate (limit 2)", ({ rate }) => rateText(rate)),
     row("Loss of this run", ({ losses }, size) => shown(losses[Math.floor(seen / size)])),
     row(`${key("rule", "blue")}Expected at the end`, ({ expected }) => shown(expected.loss)),
-    row("– left of the start", ({ expected }) => shown(expected.left)),
+    row("– left over from the start", ({ expected }) => shown(expected.left)),
     row("– kept up by noise", ({ expected }) => shown(expected.noise)),
   ] };
 }
@@ -163,8 +163,8 @@ export default explorable({
   title: "How far the learning rate may follow the batch", defaults: DEFAULTS, controls: CONTROLS, views: VIEWS, draw, drag, describe, table,
   question: "B = 8 at rate 0.05 becomes B = 64 at rate 0.40: 8 times fewer steps, each 8 times as long. Where does the loss stand after the same number of examples?",
   answers: [
-    ["Higher: 8 times fewer steps", "Each step is 8 times as long. Choose “unscaled” to see what fewer steps do alone: most of the loss is then left of the start."],
+    ["Higher: 8 times fewer steps", "Each step is 8 times as long. Choose “unscaled” to see what fewer steps do alone: most of the loss is then left over from the start."],
     ["About where it was", "Yes, within a tenth on average. Now raise B further. At 256 the rate is still below 2/L, yet noise keeps the loss well above the base run; at 512 the rate is above it, and the run diverges."],
-    ["Lower: a larger batch has less noise", "Its gradient has, but steps 8 times as long carry 8 times as much of it, and the two cancel. Choose “root” at base rate 0.2, where noise is most of the loss: there less of it pays."],
+    ["Lower: a larger batch has less noise", "Its gradient has an eighth of the variance. But a step 8 times as long carries 64 times the variance of its gradient, and 8 times fewer steps add it up: 64 ÷ 8 ÷ 8 = 1, about as much as before. Choose “root” at base rate 0.2, where noise is most of the loss: there less of it pays."],
   ],
 });
