@@ -8,21 +8,22 @@ others:
 - text, printed output and claims are compared strictly; pictures and HTML are not, because the
   same picture has different bytes on another machine. What a picture shows is compared all the
   same: the rules demand a text/plain beside it that is computed from the data it draws;
-- a kernel that died is noticed within a second, not at the end of the time allowed for a cell;
+- nbval's own weak spots are mended (`coursekit.notebooks.nbval_mends`): among others, a kernel that
+  died is noticed within a second, not at the end of the time allowed for a cell;
 - the seconds each notebook took are reported beside those it promises its readers.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import pytest
+
+from .notebooks.nbval_mends import mend
 
 NOT_COMPARED = ("image/svg+xml", "text/html")  # nbval itself leaves out PNG and JPEG
 PROMISED = "coursekit_seconds_promised"
@@ -42,7 +43,7 @@ class _CourseNotebooks:
         config.addinivalue_line("markers", "gpu: a notebook cell that needs a CUDA device")
         if config.getoption("dist", "no") in ("load", "worksteal"):
             config.option.dist = "loadfile"  # the cells of a notebook share a kernel
-        _notice_dead_kernels()
+        mend()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._promised: dict[str, float] = {}
 
@@ -120,35 +121,3 @@ def _is_of_the_course(path: Path) -> bool:
 
 def _cells(items: list[pytest.Item]) -> Iterator[Any]:
     return (item for item in items if type(item).__name__ == "IPyNbCell")
-
-
-class KernelDiedError(Exception):
-    """The process that ran the notebook ended in the middle of a cell."""
-
-    def __str__(self) -> str:
-        return "the kernel died while it ran this cell (crash, or killed for want of memory)"
-
-
-def _notice_dead_kernels() -> None:
-    """Make nbval look whether the kernel is alive while it waits for a cell's reply.
-
-    nbval 0.11 waits for the reply alone: when the kernel is gone it waits until the time allowed
-    for a cell, 2000 seconds, is over.
-    """
-    from nbval.kernel import RunningKernel
-
-    def await_reply(self: Any, msg_id: str, timeout: float | None = None) -> None:
-        end = time.monotonic() + (float("inf") if timeout is None else timeout)
-        while True:
-            try:
-                message = self.get_message("shell", timeout=min(0.5, end - time.monotonic()))
-            except Empty:
-                if not self.is_alive():
-                    raise KernelDiedError from None
-                if time.monotonic() >= end:
-                    raise
-                continue
-            if message["parent_header"].get("msg_id") == msg_id:
-                return
-
-    RunningKernel.await_reply = await_reply
