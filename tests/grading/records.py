@@ -85,7 +85,9 @@ def results(*students):
         )
         for one in ASSIGNMENT.questions
     )
-    return Results("warm_up", questions, students, "Everything ran in bubblewrap.", safe=True)
+    return Results(
+        "warm_up", "Warm-up", questions, students, "Everything ran in bubblewrap.", safe=True
+    )
 
 
 CLASS = results(

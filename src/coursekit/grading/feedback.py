@@ -16,7 +16,7 @@ from .records import CRASH, EXCEPTION, FLOOD, MEMORY, NOT_RUN, TIMEOUT, Answer
 from .results import Graded, Results
 
 TROUBLE = {
-    EXCEPTION: "The check itself stopped with an exception, so it earned nothing.",
+    EXCEPTION: "The check could not be carried through, because your code raised an exception.",
     TIMEOUT: "Your code took longer than it may, so it was stopped here. Look for a loop that "
     "does not end, or for work that grows too fast.",
     CRASH: "Your code ended the Python process here, so this check could not be finished.",
@@ -58,7 +58,7 @@ def page(results: Results, graded: Graded) -> str:
     ]
     return render(
         "feedback.html",
-        assignment=results.assignment,
+        title=results.title,
         graded=graded,
         out_of=results.out_of,
         parts=parts,

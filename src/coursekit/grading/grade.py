@@ -66,6 +66,7 @@ def grade(
     _run_missing("students' notebooks", notebooks, store, run, on_progress)
     return Results(
         assignment=assignment.name,
+        title=_title(assignment),
         questions=tuple(_about(question) for question in assignment.questions),
         graded=tuple(
             _graded(one, assignment, store, reference, late, by_hand or {}) for one in prepared
@@ -222,6 +223,12 @@ def _graded(
         share_lost=late.share_lost(days) if late else 0.0,
         comments={check: own.comment for check, own in given.items()},
     )
+
+
+def _title(assignment: Assignment) -> str:
+    texts = [c["source"] for c in assignment.notebook["cells"] if c["cell_type"] == "markdown"]
+    lines = [line for text in texts for line in text.split("\n") if line.startswith("# ")]
+    return lines[0].removeprefix("# ").strip() if lines else assignment.name
 
 
 def _about(question: Question) -> QuestionAbout:

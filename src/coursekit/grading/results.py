@@ -62,7 +62,7 @@ class QuestionAbout:
 
 @dataclass(frozen=True)
 class Results:
-    """A grading of one assignment.
+    """A grading of one assignment, ``title`` as people read it.
 
     ``isolation`` says in a sentence how the students' code was kept apart, and ``safe`` whether
     that is the full isolation. ``in_kernel`` lists the assertions, as "check, number", whose
@@ -70,6 +70,7 @@ class Results:
     """
 
     assignment: str
+    title: str
     questions: tuple[QuestionAbout, ...]
     graded: tuple[Graded, ...]
     isolation: str
@@ -93,6 +94,7 @@ def to_json(results: Results) -> str:
         {
             "format": FORMAT,
             "assignment": results.assignment,
+            "title": results.title,
             "out_of": results.out_of,
             "isolation": results.isolation,
             "judged_in_kernel": list(results.in_kernel),
