@@ -14,7 +14,7 @@ from pathlib import Path
 import nox
 
 VERSIONS = ("3.12", "3.13")  # the book's environment, which `make test` uses, is the third
-NEEDS_MORE = ("book", "explorables", "notebooks", "pytorch", "site", "tools")
+NEEDS_MORE = ("book", "explorables", "grading", "notebooks", "pytorch", "site", "tools")
 NEEDS_MORE_FILES = (
     "architecture",
     "cli",
@@ -24,6 +24,8 @@ NEEDS_MORE_FILES = (
     "project",
     "pythons",
 )
+
+NBGRADER = "nbgrader==0.9.6"  # a hundred packages, so it stays out of the book's environment
 
 
 def interpreter(version: str) -> Path | None:
@@ -52,3 +54,12 @@ def core(session: nox.Session) -> None:
     left_out = [f"--ignore=tests/{name}" for name in NEEDS_MORE]
     left_out += [f"--ignore=tests/test_{name}.py" for name in NEEDS_MORE_FILES]
     session.run("pytest", "--quiet", *left_out, "tests", env={"CI": None})
+
+
+@nox.session
+def nbgrader(session: nox.Session) -> None:
+    """Let nbgrader generate, validate and autograde the course in the folder that is named."""
+    session.install(NBGRADER, "numpy", env={"PIP_CONSTRAINT": "requirements.txt"})
+    source = Path("src").resolve()
+    script = "tests/grading/grade_with_nbgrader.py"
+    session.run("python", script, *session.posargs, env={"PYTHONPATH": str(source)})

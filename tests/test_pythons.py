@@ -41,4 +41,5 @@ def test_nothing_else_is_in_the_noxfile():
     assert [line.split()[1] for line in listed.splitlines() if line.startswith("* ")] == [
         "core-3.12",
         "core-3.13",
+        "nbgrader",
     ]
