@@ -25,6 +25,7 @@ import pytest
 from ..notebooks.nbval_kernel import DIED, FLOODED, TIMED_OUT, KernelDiedError, MendedKernel
 from ..notebooks.nbval_mends import mend
 from . import emission
+from .guarding import OUT_OF_MEMORY
 from .records import CRASH, EXCEPTION, FLOOD, MEMORY, NOT_RUN, RAN, TIMEOUT, CellOutcome
 
 LONGEST_MESSAGE = 500
@@ -32,6 +33,7 @@ TROUBLES = {TIMED_OUT: TIMEOUT, DIED: CRASH, FLOODED: FLOOD}
 SENTENCES = {
     TIMEOUT: "stopped after {seconds:g} seconds",
     CRASH: "the process that ran it ended",
+    MEMORY: "stopped, because it took too much memory",
     FLOOD: "stopped, because it put out too much",
 }
 
@@ -104,6 +106,8 @@ class _Session:
         errors = [output for output in outputs if output["output_type"] == "error"]
         if trouble:
             status = TROUBLES[trouble]
+            if getattr(item.parent.kernel.provisioner, "ended", 0) == OUT_OF_MEMORY:
+                status = MEMORY
             self._note(item, status, SENTENCES[status].format(seconds=self._seconds_cell), emitted)
             if item.parent.kernel.is_alive():
                 self._replayable.append(item.cell.source)

@@ -20,7 +20,9 @@ from typing import Any
 import nbformat
 
 from ..errors import CourseError
+from . import isolation as ways
 from .limits import Limits
+from .provisioner import Settings
 from .records import CRASH, CellOutcome
 
 OnDone = Callable[[str], None]
@@ -52,7 +54,8 @@ def run(
         for file, name in names.items():
             _write(folder / file, notebooks[name])
         shares = [list(names)[start::jobs] for start in range(min(jobs, len(names)))]
-        sessions = [_Session(folder, share, limits) for share in shares]
+        environment = _environment(isolation, limits)
+        sessions = [_Session(folder, share, limits, environment) for share in shares]
         try:
             for file, outcomes in _all_done(sessions):
                 yield names[file], outcomes
@@ -62,6 +65,16 @@ def run(
                 session.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(wanted: str, limits: Limits) -> dict[str, str]:
+    """The environment of a session, in which its kernels start as ``wanted``."""
+    own = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    chosen = ways.choose(wanted)
+    if not sys.platform.startswith("linux"):
+        return own  # no zygote there; jupyter_client starts the kernels
+    settings = Settings(isolation=chosen.name, bounds=ways.bounds(limits))
+    return own | settings.to_environment()
 
 
 def _write(path: Path, notebook: Any) -> None:
@@ -91,11 +104,14 @@ def _all_done(sessions: list[_Session]) -> Iterator[tuple[str, list[CellOutcome]
 class _Session:
     """A pytest process, the notebooks it still has to run, and the pipe it reports through."""
 
-    def __init__(self, folder: Path, files: list[str], limits: Limits) -> None:
+    def __init__(
+        self, folder: Path, files: list[str], limits: Limits, environment: dict[str, str]
+    ) -> None:
         self.left = files
         self.ended = False
         self._folder = folder
         self._limits = limits
+        self._environment = environment
         self._tries = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
@@ -111,7 +127,7 @@ class _Session:
             self._process = subprocess.Popen(
                 self._command(write),
                 cwd=self._folder,
-                env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -74,6 +74,7 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
         )
         with open(os.devnull, "w") as nowhere:
             self.km.start_kernel(stderr=nowhere, cwd=cwd)
+        self.provisioner = self.km.provisioner
         self.kc = self.km.client()
         self.kc.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.kc.context.setsockopt(zmq.RCVHWM, MESSAGES_WAITING)
