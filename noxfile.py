@@ -1,4 +1,4 @@
-"""The package's own tests, without torch, on every Python that the course supports.
+"""Environments beside the book's own: other Pythons without torch, and one like Colab's.
 
     .venv/bin/nox --reuse-existing-virtualenvs
 
@@ -14,7 +14,16 @@ from pathlib import Path
 import nox
 
 VERSIONS = ("3.12", "3.13")  # the book's environment, which `make test` uses, is the third
-NEEDS_MORE = ("book", "explorables", "grading", "notebooks", "pytorch", "site", "tools")
+NEEDS_MORE = (
+    "book",
+    "explorables",
+    "grading",
+    "notebooks",
+    "planning",
+    "pytorch",
+    "site",
+    "tools",
+)
 NEEDS_MORE_FILES = (
     "architecture",
     "cli",
@@ -54,6 +63,20 @@ def core(session: nox.Session) -> None:
     left_out = [f"--ignore=tests/{name}" for name in NEEDS_MORE]
     left_out += [f"--ignore=tests/test_{name}.py" for name in NEEDS_MORE_FILES]
     session.run("pytest", "--quiet", *left_out, "tests", env={"CI": None})
+
+
+@nox.session
+def colab(session: nox.Session) -> None:
+    """Colab's versions of what a notebook meets, with the PyTorch of requirements.txt."""
+    lines = Path("requirements.txt").read_text().splitlines()
+    (torch,) = (line for line in lines if line.startswith("torch=="))
+    session.install("--requirement=tests/notebooks/colab.txt", torch)
+
+
+@nox.session(python=list(VERSIONS))
+def colab_python(session: nox.Session) -> None:
+    """The same on Colab's own Pythons, without PyTorch."""
+    session.install("--requirement=tests/notebooks/colab.txt")
 
 
 @nox.session

@@ -41,5 +41,8 @@ def test_nothing_else_is_in_the_noxfile():
     assert [line.split()[1] for line in listed.splitlines() if line.startswith("* ")] == [
         "core-3.12",
         "core-3.13",
+        "colab",
+        "colab_python-3.12",
+        "colab_python-3.13",
         "nbgrader",
     ]
