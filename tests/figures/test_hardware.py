@@ -30,7 +30,7 @@ def test_memory_is_drawn_in_megabytes_up_to_the_size_kept_apart():
     ax.set_title("A line")
     text = describe(ax)
     assert "measured, and fitted to: 2 at 1, 4 at 3." in text
-    assert "measured afterwards: 65 at 64." in text
+    assert "measured, kept apart: 65 at 64." in text
     fitted = ax.get_lines()[0]
     assert fitted.get_xdata()[-1] == 64
     np.testing.assert_allclose(fitted.get_ydata()[[0, -1]], [2, 65])

@@ -66,7 +66,7 @@ def plot_memory(
             ms=11,
             mfc="none",
             mew=2,
-            label="measured afterwards",
+            label="measured, kept apart",
         )
     _both_logarithmic(ax, "batch size B", "MB")
     ax.legend(loc="upper left")
