@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ BINDING = re.compile(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=(?!=)", re.M)
 LOOKS_ALIKE = 0.6
 """Below this share of common code a cell is not taken for an answer."""
 
-LONGEST_COMPARED, MOST_TOKENS, MOST_CELLS = 20_000, 500, 100
+LONGEST_COMPARED, MOST_TOKENS, MOST_CELLS = 20_000, 300, 50
 """What is looked at for likeness: characters and tokens of a cell, cells of a notebook."""
 
 
@@ -208,10 +209,12 @@ def _added(extra: Extra) -> Json:
     }
 
 
-def _seems_to_define(source: str) -> set[str]:
+@functools.lru_cache(maxsize=4096)
+def _seems_to_define(source: str) -> frozenset[str]:
     """Names that ``source`` binds; where it is no Python, those that its lines seem to bind."""
-    lines = BINDING.findall(source[:LONGEST_COMPARED])
-    return defined_names(source) or {name for pair in lines for name in pair if name}
+    start = source[:LONGEST_COMPARED]
+    by_line = {name for pair in BINDING.findall(start) for name in pair if name}
+    return frozenset(defined_names(start) or by_line)
 
 
 def _likeness(one: str, other: str) -> float:
@@ -221,6 +224,7 @@ def _likeness(one: str, other: str) -> float:
     return match.ratio() if match.quick_ratio() >= LOOKS_ALIKE else 0.0
 
 
+@functools.lru_cache(maxsize=4096)
 def _tokens(source: str) -> list[str]:
     """Kinds and names of the nodes of ``source``, or its words where it is no Python."""
     try:
