@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from .errors import CourseError
+from .errors import CourseError, MissingPackageError
 from .notebooks import execution, problems, repository
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -116,6 +117,93 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
+class Bytes(click.ParamType[float]):
+    """An amount of memory: 8GB is 8e9 bytes, 8GiB is 8 * 2**30, a plain number is bytes."""
+
+    name = "amount"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Bytes."""
+        units = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+        found = re.fullmatch(r"([\d.]+)\s*(k|m|g|ki|mi|gi|)b?", str(value).strip().lower())
+        try:
+            if found and (amount := float(found[1]) * units[found[2]]) > 0:
+                return amount
+        except ValueError:
+            pass
+        raise CourseError(f"{value!r} is not an amount of memory; write for example 8GB or 500MiB.")
+
+
+@main.command()
+@click.argument("factory", metavar="MODULE:FACTORY")
+@click.option("--seconds", type=float, default=60.0, show_default=True, help="Time to measure.")
+@click.option("--memory", type=Bytes(), help="What one device may use, for example 16GB.")
+@click.option("--devices", type=int, default=1, show_default=True, help="That share a batch.")
+@click.option("--global-batch-size", type=int, metavar="B", help="If it is decided already.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all random numbers.")
+@click.option(
+    "--json", "json_file", type=click.File("w", lazy=True), help="Write all of it; - shows it."
+)
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw it into an SVG file.")
+def plan(
+    factory: str,
+    seconds: float,
+    memory: float | None,
+    devices: int,
+    global_batch_size: int | None,
+    seed: int,
+    json_file: Any,
+    figure: Path | None,
+) -> None:
+    """Propose a batch size for your own model, with the evidence.
+
+    FACTORY is a function without arguments, in a module that Python can import from here. It
+    returns the model, a loss function that gives one loss per example, and the data set.
+    """
+    try:
+        from .planning import load_workload
+        from .planning import plan as make_plan
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"'coursekit plan' needs {error.name}, which is not installed; it comes with: "
+            "pip install 'batch-by-batch[torch,figures]', from a copy of this repository."
+        ) from error
+    workload = load_workload(factory)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=ERRORS, transient=True) as progress:
+        bar = progress.add_task("begin", total=1.0)
+        made = make_plan(
+            workload,
+            seconds=seconds,
+            memory_bytes=memory,
+            world_size=devices,
+            global_batch_size=global_batch_size,
+            seed=seed,
+            on_progress=lambda what, done: progress.update(bar, description=what, completed=done),
+        )
+    if json_file is not None:
+        json_file.write(made.to_json() + "\n")
+    if json_file is None or json_file.name != "-":
+        _print_plan(made.rows(), made.notes)
+    if figure is not None:
+        figure.write_text(made.figure().svg, encoding="utf-8")
+
+
+def _print_plan(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table("Setting", "Proposed", "Evidence", box=box.SIMPLE)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False)
+    console.print(table)
+    for note in notes:
+        console.print(Text(f"- {note}"))
+
+
 @main.command()
 @click.argument("assignments", nargs=-1, required=True, metavar="NOTEBOOK|NAME...")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
@@ -157,7 +245,9 @@ def grade(**order: Any) -> None:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     clocks = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, *clocks, console=ERRORS, transient=True) as progress:
+    with Progress(
+        *columns, *clocks, console=ERRORS, transient=True, disable=not ERRORS.is_terminal
+    ) as progress:
         bars: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:

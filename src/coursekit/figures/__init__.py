@@ -14,6 +14,7 @@ from .estimators import (
     plot_laws,
 )
 from .paths import plot_paths, plot_race
+from .planning import plot_time_to_loss
 from .show import Shown, describe, show
 from .style import BLUE, INK, LINE, SOFT, VERMILLION, axes
 from .table import Table, table
@@ -36,6 +37,7 @@ __all__ = [
     "plot_laws",
     "plot_paths",
     "plot_race",
+    "plot_time_to_loss",
     "show",
     "table",
 ]
