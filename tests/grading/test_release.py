@@ -9,9 +9,9 @@ import pytest
 
 from coursekit.grading import release, schema
 from coursekit.grading.schema import AssignmentError
-from coursekit.notebooks import opening
+from coursekit.notebooks import opening, repository
 
-from .test_assignments import ASSIGNMENTS
+from .test_assignments import ASSIGNMENTS, ROOT
 
 ADDRESS = "https://github.com/owner/course"
 every_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=ASSIGNMENTS)
@@ -42,6 +42,13 @@ def test_a_copy_stands_on_its_own(assignment):
     assert made["metadata"]["coursekit"]["assignment"] == assignment.name
     assert made["cells"][1]["id"] == opening.SETUP_ID
     assert "Colab" not in json.dumps(release.release(assignment))
+
+
+@every_assignment
+def test_the_copy_that_colab_opens_is_the_present_one(assignment):
+    made = release.release(assignment, address=repository.address(ROOT))
+    stored = json.loads((ROOT / release.FOLDER / f"{assignment.name}.ipynb").read_text("utf-8"))
+    assert stored == made, f"run 'coursekit release {assignment.name} --out {release.FOLDER}'"
 
 
 @every_assignment

@@ -14,7 +14,14 @@ from .files import replace_file
 
 ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
 CONFIGURED = re.compile(r"^repository:\n(?:[ #].*\n)*?  url: *(\S+)", re.MULTILINE)
-COPIES = ("_config.yml", "CITATION.cff", "*.md", "book/**/*.md", "notebooks/**/*.ipynb")
+COPIES = (
+    "_config.yml",
+    "CITATION.cff",
+    "*.md",
+    "book/**/*.md",
+    "notebooks/**/*.ipynb",
+    "assignments/*.ipynb",
+)
 """Files, from the root, in which the address may stand."""
 
 
