@@ -1,6 +1,7 @@
 """The memory model: the example everyone computes, exact limits, and what does not fit."""
 
 import doctest
+import math
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,10 @@ def test_the_largest_batch_fits_and_the_next_does_not(fixed, per_example, batch_
 
 
 def test_a_batch_that_fits_exactly_is_not_lost_to_rounding():
-    assert MemoryModel(0.1, 0.1).largest_batch(0.1 + 0.1 * 3) == 3
+    model = MemoryModel(0.1, 0.1)
+    limit = model.bytes(19)
+    assert math.floor((limit - 0.1) / 0.1) == 18  # what division alone would say
+    assert model.largest_batch(limit) == 19
 
 
 def test_a_limit_below_one_example_says_what_to_do():
