@@ -28,6 +28,7 @@ NEEDS_MORE_FILES = (
     "architecture",
     "cli",
     "doctor",
+    "examples",
     "nbval_plugin",
     "notebooks",
     "project",

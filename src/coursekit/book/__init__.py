@@ -1,5 +1,6 @@
 """The Sphinx extension of the book, one module for each idea.
 
+- `api`: what the docstrings need to become pages;
 - `pages`: what every page carries: templates without the theme's faults, a meta description;
 - `offline`: MathJax from an installed package, copied beside the pages;
 - `stored`: what an executed notebook says: its title, its minutes, its claims;
@@ -16,6 +17,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from . import (
+    api,
     chapters,
     claims,
     course_map,
@@ -30,6 +32,7 @@ from . import (
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every module of the extension to Sphinx."""
     for module in (
+        api,
         pages,
         offline,
         claims,

@@ -43,7 +43,7 @@ def asynchronous(durations: ArrayLike) -> Arrivals:
     Follows every worker until one of them has used up its n gradients.
 
     >>> asynchronous([[1, 1, 1, 1], [3, 3, 3, 3]]).delays.tolist()
-    [0, 0, 0, 3]
+    [0, 0, 0, 3, 1]
 
     Raises
     ------
