@@ -128,7 +128,7 @@ def square_root_scaling(learning_rate: float, batch_size: int, new_batch_size: i
     """Learning rate for a new batch size: in proportion to its square root. Proposed for Adam.
 
     Source: Malladi et al. 2022, arXiv:2205.10287, for Adam where noise dominates; for gradient
-    descent Krizhevsky 2014, arXiv:1404.5997, section 5.
+    descent Krizhevsky 2014, arXiv:1404.5997.
 
     >>> round(square_root_scaling(0.001, 32, 512), 6)
     0.004

@@ -32,7 +32,7 @@ def stationary_variance(
     BatchSizeError
         When the batch size is below 1.
 
-    Source: Mandt et al. 2017, arXiv:1704.04289, equation 13 for small learning rates.
+    Source: Mandt et al. 2017, arXiv:1704.04289, for small learning rates.
     """
     if batch_size < 1:
         raise BatchSizeError(f"batch_size={batch_size}; it must be at least 1.")
