@@ -10,6 +10,7 @@ Import this before NumPy or PyTorch: it limits them to one thread.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import platform
 import random
@@ -109,6 +110,21 @@ def write_report(name: str, title: str, packages: Sequence[str], parts: Sequence
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
+
+
+def write_stored(name: str, content: dict[str, object]) -> None:
+    """Store a sweep where the chapters read it, with what is needed to repeat it."""
+    provenance = {
+        "command": f"python benchmarks/{name}.py",
+        "date": str(date.today()),
+        "machine": f"{_cpu()}, one thread",
+        "cpu_seconds": round(time.process_time()),
+        "versions": {"python": platform.python_version(), "numpy": installed("numpy")},
+    }
+    folder = Path(__file__).parent.parent / "src" / "coursekit" / "data" / "stored"
+    folder.mkdir(exist_ok=True)
+    text = json.dumps({"provenance": provenance, **content}, indent=None, separators=(",", ":"))
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _cpu() -> str:
