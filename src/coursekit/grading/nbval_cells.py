@@ -109,8 +109,7 @@ class _Session:
             if getattr(item.parent.kernel.provisioner, "ended", 0) == OUT_OF_MEMORY:
                 status = MEMORY
             self._note(item, status, SENTENCES[status].format(seconds=self._seconds_cell), emitted)
-            if item.parent.kernel.is_alive():
-                self._replayable.append(item.cell.source)
+            item.parent.kernel.answers()
             return
         self._replayable.append(item.cell.source)
         if errors:
@@ -131,19 +130,27 @@ class _Session:
             self._outcomes.append(CellOutcome(grade_id, status, emitted or {}, message))
 
     def _revive(self, notebook: Any) -> None:
-        """Give ``notebook`` a kernel in the state its last cells left, if its own is gone."""
+        """Give ``notebook`` a kernel in the state its last cells left, if its own is gone.
+
+        A cell after which a kernel answers no more is found here, and not replayed again.
+        """
         while notebook.kernel is None or not notebook.kernel.is_alive():
             if notebook.kernel is not None:
                 notebook.kernel.stop()
             notebook.setup()
             for source in self._replayable:
-                request = notebook.kernel.execute_cell_input(source, allow_stdin=False)
-                try:
-                    notebook.kernel.await_reply(request, timeout=self._seconds_cell)
-                except (Empty, KernelDiedError):
+                if not self._replays(notebook.kernel, source):
                     self._replayable.remove(source)
                     notebook.kernel.stop()
                     break
+
+    def _replays(self, kernel: Any, source: str) -> bool:
+        request = kernel.execute_cell_input(source, allow_stdin=False)
+        try:
+            kernel.await_reply(request, timeout=self._seconds_cell)
+        except (Empty, KernelDiedError):
+            return False
+        return bool(kernel.answers())
 
 
 def _is_memory(name: str, value: str) -> bool:

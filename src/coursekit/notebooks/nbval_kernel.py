@@ -199,7 +199,22 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
         """After a message that was too large, for which the connection was closed."""
         self.kc.iopub_channel.stop()
         self.kc._iopub_channel = None
-        self._ensure_iopub_up()
+        if not self.answers():
+            self.current.went_wrong(DIED)
+            raise KernelDiedError
+
+    def answers(self) -> bool:
+        """Whether the kernel still runs a cell that does nothing; if not, it is stopped."""
+        before = self.current
+        try:
+            self._ensure_iopub_up(INTERRUPT_SECONDS)
+            self.await_reply(self.execute_cell_input("pass"), timeout=INTERRUPT_SECONDS)
+        except (Empty, RuntimeError, KernelDiedError):
+            self.stop()
+            return False
+        finally:
+            self.current = before
+        return True
 
     def _read_output(self) -> None:
         """Take what output is there, for a fifth of a second at most."""
