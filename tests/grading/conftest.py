@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -23,7 +24,12 @@ def marked(source, grade_id, *, points=None, solution=False, kind="code"):
 
 
 def text(source):
-    return {"cell_type": "markdown", "source": source, "metadata": {}, "id": source[:8].strip("# ")}
+    return {
+        "cell_type": "markdown",
+        "source": source,
+        "metadata": {},
+        "id": re.sub(r"\W", "", source),
+    }
 
 
 MEAN = "def mean(numbers):\n    return sum(numbers) / len(numbers)"

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import CourseError, MissingPackageError
 from ..notebooks import repository
 from ..notebooks.files import replace_file
-from . import gradebook, lateness, reports, schema
+from . import cluster, gradebook, isolation, lateness, reports, running, schema
 from .grade import Progress, Run, checks, grade
 from .limits import Limits
 from .records import Assignment
@@ -87,19 +87,19 @@ def grade_all(order: Order, on_progress: Progress) -> Results:
     by_hand = {}
     if order.manual or manual.is_file():
         by_hand = gradebook.read_by_hand(manual, assignment)
-    sentence, safe, run = _how(order)
-    store = Store(
-        order.out / "runs",
-        settings=[sentence, asdict(order.limits)],
-        checks=checks(assignment),
-    )
+    if order.scheduler:
+        chosen = cluster.choose(order.scheduler, order.isolation)
+    else:
+        chosen = isolation.choose(order.isolation)
+    settings = [chosen.name, asdict(order.limits)]
+    store = Store(order.out / "runs", settings=settings, checks=checks(assignment))
     results = grade(
         order.places,
         assignment,
         store,
-        run=run,
-        isolation=sentence,
-        safe=safe,
+        run=_runner(order, chosen.name),
+        isolation=chosen.sentence,
+        safe=chosen.safe,
         late=late,
         by_hand=by_hand,
         on_progress=on_progress,
@@ -108,12 +108,13 @@ def grade_all(order: Order, on_progress: Progress) -> Results:
     return results
 
 
-def _how(order: Order) -> tuple[str, bool, Run]:
-    """How students' code is kept apart, whether fully, and what runs it so."""
-    from . import running
-
-    run = partial(running.run, isolation=order.isolation, limits=order.limits, jobs=order.jobs)
-    return "", False, run
+def _runner(order: Order, isolation_name: str) -> Run:
+    limits = order.limits
+    if order.scheduler:
+        return partial(
+            cluster.run, address=order.scheduler, isolation=isolation_name, limits=limits
+        )
+    return partial(running.run, isolation=isolation_name, limits=limits, jobs=order.jobs)
 
 
 def _needs(assignment: Assignment) -> None:

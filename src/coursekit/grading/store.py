@@ -58,7 +58,7 @@ class Store:
         """
         self._folder = folder
         self._checks = frozenset(checks)
-        self._settings = [settings, _version_of_what_runs()]
+        self._settings = [settings, version_of_what_runs()]
 
     def name(self, notebook: Any) -> str:
         """Name under which the outcomes of ``notebook`` are kept; equal for equal answers."""
@@ -191,7 +191,8 @@ def _independent(checks: Iterable[str]) -> bool:
     )
 
 
-def _version_of_what_runs() -> Json:
+def version_of_what_runs() -> Json:
+    """Python, packages and code that decide what a notebook gives."""
     here = Path(__file__).parent
     code = {
         path.relative_to(here.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
