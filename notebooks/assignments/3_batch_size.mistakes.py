@@ -103,40 +103,57 @@ def learning_rate_at(
     return base_rate * factor
 
 
-# %% noise-scale: mean-of-ratios
-# A ratio is formed for each pair, and the ratios are averaged. Where the
+# %% accumulated-noise-scale: mean-of-ratios
+# A ratio is formed for each step, and the ratios are averaged. Where the
 # estimate of |G|² happens to be near zero a ratio is huge, so their mean is
 # worth nothing; average first, divide once.
-def noise_scale(small_norms, large_norms, small_batch, large_batch):
-    inverse = 1 / small_batch - 1 / large_batch
-    traces = (small_norms - large_norms) / inverse
-    squared = large_norms - traces / large_batch
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.mean(traces / squared)
+def accumulated_noise_scale(micro_grads, micro_batch_size):
+    small = np.mean(np.sum(micro_grads**2, axis=2), axis=1)
+    large = np.sum(micro_grads.mean(axis=1) ** 2, axis=1)
+    batch_size = micro_batch_size * micro_grads.shape[1]
+    trace = (small - large) / (1 / micro_batch_size - 1 / batch_size)
+    return np.mean(trace / (large - trace / batch_size))
 
 
-# %% noise-scale: large-batch-taken-as-the-truth
+# %% accumulated-noise-scale: large-batch-as-the-truth
 # The norm of the large batch is used as |G|². It still has the noise of its
 # batch in it, trΣ/B; take that away first.
-def noise_scale(small_norms, large_norms, small_batch, large_batch):
-    small, large = np.mean(small_norms), np.mean(large_norms)
-    trace = (small - large) / (1 / small_batch - 1 / large_batch)
+def accumulated_noise_scale(micro_grads, micro_batch_size):
+    small = np.mean(np.sum(micro_grads**2, axis=2))
+    large = np.mean(np.sum(micro_grads.mean(axis=1) ** 2, axis=1))
+    batch_size = micro_batch_size * micro_grads.shape[1]
+    trace = (small - large) / (1 / micro_batch_size - 1 / batch_size)
     return trace / large
 
 
-# %% noise-scale: difference-not-scaled
-# The difference of the two norms is not trΣ but trΣ times (1/b - 1/B).
-def noise_scale(small_norms, large_norms, small_batch, large_batch):
-    small, large = np.mean(small_norms), np.mean(large_norms)
-    full = large_batch * large - small_batch * small
-    squared = full / (large_batch - small_batch)
-    return (small - large) / squared
+# %% accumulated-noise-scale: sum-for-the-large-batch
+# The large batch is the sum of the micro-batches here. The optimizer gets
+# their mean, and so does the formula.
+def accumulated_noise_scale(micro_grads, micro_batch_size):
+    small = np.mean(np.sum(micro_grads**2, axis=2))
+    large = np.mean(np.sum(micro_grads.sum(axis=1) ** 2, axis=1))
+    batch_size = micro_batch_size * micro_grads.shape[1]
+    trace = (small - large) / (1 / micro_batch_size - 1 / batch_size)
+    return trace / (large - trace / batch_size)
 
 
-# %% noise-scale: upside-down
-# This is |G|² divided by trΣ: signal to noise, and not noise to signal.
-def noise_scale(small_norms, large_norms, small_batch, large_batch):
-    small, large = np.mean(small_norms), np.mean(large_norms)
-    trace = (small - large) / (1 / small_batch - 1 / large_batch)
-    with np.errstate(divide="ignore"):
-        return (large - trace / large_batch) / trace
+# %% accumulated-noise-scale: in-micro-batches
+# This counts micro-batches. The noise scale is a number of examples: the
+# small batch has micro_batch_size of them, not one.
+def accumulated_noise_scale(micro_grads, micro_batch_size):
+    small = np.mean(np.sum(micro_grads**2, axis=2))
+    large = np.mean(np.sum(micro_grads.mean(axis=1) ** 2, axis=1))
+    passes = micro_grads.shape[1]
+    trace = (small - large) / (1 - 1 / passes)
+    return trace / (large - trace / passes)
+
+
+# %% accumulated-noise-scale: difference-not-scaled
+# The difference of the two norms is taken for trΣ. It is trΣ times (1/b -
+# 1/B).
+def accumulated_noise_scale(micro_grads, micro_batch_size):
+    small = np.mean(np.sum(micro_grads**2, axis=2))
+    large = np.mean(np.sum(micro_grads.mean(axis=1) ** 2, axis=1))
+    batch_size = micro_batch_size * micro_grads.shape[1]
+    trace = small - large
+    return trace / (large - trace / batch_size)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coursekit.grading import emitting, matching, release, schema, scoring
+from coursekit.grading import emitting, matching, probes, release, schema, scoring
 from coursekit.grading.records import EXCEPTION, RAN, Answer, CellOutcome
 
 ROOT = Path(__file__).parents[2]
@@ -124,8 +124,11 @@ def test_each_mistake_fails_and_is_named(assignment, question, references):
 
 
 @every_question
-def test_hidden_checks_outweigh_visible_ones_and_say_what_they_ask(assignment, question):
+def test_every_verdict_is_the_grader_s_and_every_assert_says_what_it_asks(assignment, question):
+    names = schema.answer_names(assignment)
     for check in question.checks:
+        emissions = probes.probe(check.source, answers=names).emissions
+        assert not [one.text for one in emissions if one.in_kernel]
         asked = scoring.asked(check).values()
         hidden = [what for what in asked if what.hidden]
         assert len(hidden) >= 2
