@@ -16,18 +16,24 @@ SOURCE = Path(coursekit.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS_OF = {
+    "IPython": {"grading"},  # in a student's kernel
     "anywidget": {"explorables"},
     "click": {"cli"},
     "cloudpickle": {"pytorch"},  # carries a function of a cell to another process
     "cycler": {"figures"},  # part of matplotlib's interface
+    "distributed": {"grading"},
     "docutils": {"book"},
+    "ipykernel": {"grading"},
     "ipywidgets": {"explorables"},
+    "jinja2": {"grading"},
+    "jupyter_client": {"notebooks", "grading"},
+    "markupsafe": {"grading"},  # part of Jinja's interface
     "matplotlib": {"figures"},
     "nbclient": {"notebooks", "grading"},
     "nbformat": {"notebooks", "grading"},
-    "nbval": {"nbval_plugin", "grading"},
+    "nbval": {"nbval_plugin", "notebooks", "grading"},
     "packaging": {"doctor"},
-    "pytest": {"nbval_plugin"},
+    "pytest": {"nbval_plugin", "grading"},
     "rich": {"cli"},
     "sklearn": {"data"},
     "sphinx": {"book"},
@@ -36,6 +42,7 @@ ROOMS_OF = {
     "traitlets": {"explorables"},
     "triton": {"pytorch"},
     "yaml": {"book"},
+    "zmq": {"notebooks"},  # part of jupyter_client's interface
 }
 """Outside packages other than NumPy, and the rooms that may import them, anywhere in a file."""
 
