@@ -78,7 +78,7 @@ ATTACKS = {
             "import os, time\n"
             "for number in range(12):\n"
             "    if os.fork() == 0:\n"
-            "        taken = bytearray(400 << 20)\n"
+            "        taken = bytearray(150 << 20)\n"
             "        time.sleep(1e6)\n"
             "time.sleep(1e6)"
         ),

@@ -158,7 +158,7 @@ class Bubblewrap:
         except OSError:
             ready = b""
         if not ready:
-            raise OSError(f"bwrap: {self._last_words()}")
+            raise OSError(self._last_words())
         self.pid: int = json.loads(text)["child-pid"]
 
     def path(self, inside: str) -> str:
@@ -173,14 +173,21 @@ class Bubblewrap:
     def _last_words(self) -> str:
         self._process.kill()
         said = self._process.communicate()[1].decode(errors="replace").strip()
-        return said.splitlines()[-1] if said else "it ended without a word"
+        return said.splitlines()[-1] if said else "bwrap: it ended without a word"
 
 
 def _command(folder_bytes: int) -> list[str]:
     """The options of bwrap: everything its own, nothing of the machine but Python, read-only."""
     from . import namespaces
 
-    command = ["bwrap", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    command = [
+        shutil.which("bwrap") or "bwrap",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--clearenv",
+    ]
     if namespaces.is_privileged():  # the kernel will become nobody, in a user namespace of its own
         for name in ("pid", "net", "ipc", "uts", "cgroup-try"):
             command.append(f"--unshare-{name}")

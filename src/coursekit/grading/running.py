@@ -22,7 +22,7 @@ import nbformat
 from ..errors import CourseError
 from . import isolation as ways
 from .limits import Limits
-from .provisioner import Settings
+from .provisioner import IMPORTS, Settings
 from .records import CRASH, CellOutcome
 
 OnDone = Callable[[str], None]
@@ -54,7 +54,7 @@ def run(
         for file, name in names.items():
             _write(folder / file, notebooks[name])
         shares = [list(names)[start::jobs] for start in range(min(jobs, len(names)))]
-        environment = _environment(isolation, limits)
+        environment = _environment(isolation, limits, _imports(notebooks))
         sessions = [_Session(folder, share, limits, environment) for share in shares]
         try:
             for file, outcomes in _all_done(sessions):
@@ -67,13 +67,19 @@ def run(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _environment(wanted: str, limits: Limits) -> dict[str, str]:
+def _imports(notebooks: Mapping[str, Any]) -> tuple[str, ...]:
+    """The packages that are worth importing once for all, because some notebook names them."""
+    named = json.dumps([cell["source"] for one in notebooks.values() for cell in one["cells"]])
+    return tuple(name for name in IMPORTS if name.partition(".")[0] in named)
+
+
+def _environment(wanted: str, limits: Limits, imports: tuple[str, ...]) -> dict[str, str]:
     """The environment of a session, in which its kernels start as ``wanted``."""
     own = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     chosen = ways.choose(wanted)
     if not sys.platform.startswith("linux"):
         return own  # no zygote there; jupyter_client starts the kernels
-    settings = Settings(isolation=chosen.name, bounds=ways.bounds(limits))
+    settings = Settings(isolation=chosen.name, bounds=ways.bounds(limits), imports=imports)
     return own | settings.to_environment()
 
 
