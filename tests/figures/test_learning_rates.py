@@ -29,6 +29,7 @@ def test_each_run_has_its_own_limit_in_its_own_look():
     text = describe(ax)
     assert "slow, its 2/η: 20 at 1, 20 at 9." in text
     assert "fast, its 2/η: 0.500 at 1, 0.500 at 9." in text
+    assert ax.get_ylim() == pytest.approx((0, 1.25 * 3.0))  # a far limit must not flatten the runs
     slow, slow_limit, fast, fast_limit = ax.get_lines()
     assert slow.get_color() == slow_limit.get_color() != fast.get_color() == fast_limit.get_color()
     assert slow_limit.get_linestyle() == slow.get_linestyle()

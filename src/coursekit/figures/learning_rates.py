@@ -44,6 +44,7 @@ def plot_sharpness(
 ) -> Axes:  # fmt: skip
     """Sharpness along training, a line a run, and each run's limit 2/η as a level without mark.
 
+    A limit far above every sharpness lies outside of the frame; the text alternative still says it.
     ``sharpness[name]`` is as long as ``x``; ``limits`` has one number a run, in the same order.
     """
     places = np.asarray(x)
@@ -58,7 +59,7 @@ def plot_sharpness(
             lw=1,
             label=f"{name}, its 2/η",
         )
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.25 * max(float(np.max(values)) for values in sharpness.values()))
     ax.set_xlabel(xlabel)
     ax.set_ylabel("sharpness L")
     handles, labels = ax.get_legend_handles_labels()
