@@ -235,6 +235,7 @@ def release(assignments: Sequence[str], out: Path) -> None:
 @click.option(
     "--manual", type=click.Path(path_type=Path), metavar="CSV", help="DIR/manual.csv unless told."
 )
+@click.option("--seed", type=click.IntRange(0), help="Other inputs for the hidden checks.")
 def grade(**order: Any) -> None:
     """Grade SUBMISSIONS, notebooks or folders of them, and write gradebook and feedback into DIR.
 

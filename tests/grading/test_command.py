@@ -209,3 +209,16 @@ def test_every_assignment_of_the_course_is_found_by_its_name():
     folder = Path(__file__).parents[2] / command.FOLDER
     for path in folder.glob("*.ipynb"):
         assert schema.read(path).name == path.stem
+
+
+def test_another_seed_gives_the_hidden_checks_other_inputs(course, monkeypatch):
+    graded = []
+
+    def stop(places, assignment, *rest, **more):
+        graded.append(assignment.seed)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "grade", stop)
+    for order in ((), ("--seed", 7)):
+        assert grade(course / "notebooks", *order).exit_code == 2
+    assert graded == [0, 7]

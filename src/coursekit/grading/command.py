@@ -37,6 +37,7 @@ class Order:
     scheduler: str = ""
     late: str = ""
     manual: Path | None = None
+    seed: int | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -81,6 +82,8 @@ def grade_all(order: Order, on_progress: Progress) -> Results:
         When the order cannot be carried out.
     """
     assignment = find_assignment(order.assignment)
+    if order.seed is not None:
+        assignment = schema.reseeded(assignment, order.seed)
     _needs(assignment)
     late = lateness.parse(order.late) if order.late else None
     manual = order.manual or order.out / reports.MANUAL
