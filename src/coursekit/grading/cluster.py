@@ -8,6 +8,8 @@ twice. Workers need coursekit and the same packages; they need no shared disk.
 from __future__ import annotations
 
 import json
+import math
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,7 +23,8 @@ from .records import CellOutcome
 
 SECONDS_TO_ANSWER = 10
 LARGEST_SHARE = 8
-"""Notebooks in one task. They share the start of a session, and are lost and run again together."""
+"""Notebooks in one task. They share the start of a session, which takes longer than they do, and
+are lost and run again together."""
 
 
 def choose(address: str, wanted: str) -> Isolation:
@@ -67,7 +70,7 @@ def run(
     texts = [(name, json.dumps(notebook)) for name, notebook in notebooks.items()]
     with _client(address) as client:
         threads = sum(client.nthreads().values())
-        size = min(LARGEST_SHARE, max(1, len(texts) // (4 * threads)))
+        size = min(LARGEST_SHARE, math.ceil(len(texts) / (2 * threads)))
         shares = [texts[start : start + size] for start in range(0, len(texts), size)]
         tasks = client.map(_run_share, shares, isolation=isolation, limits=limits, pure=False)
         try:
@@ -102,12 +105,15 @@ def _outcome(plain: dict[str, Any]) -> CellOutcome:
 def _client(address: str) -> Iterator[Any]:
     try:
         from distributed import Client
+        from distributed.comm.addressing import parse_host_port
     except ImportError:
         raise MissingPackageError(
             "grading on a cluster needs the package distributed, which is not installed; install "
             "the extra 'cluster'."
         ) from None
     try:
+        host, port = parse_host_port(address.partition("://")[2] or address)
+        socket.create_connection((host, port), SECONDS_TO_ANSWER).close()
         client = Client(  # type: ignore[no-untyped-call]
             address, timeout=SECONDS_TO_ANSWER, set_as_default=False
         )
