@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from coursekit.errors import CourseError
 from coursekit.notebooks import execution, opening, repository
 from coursekit.notebooks.files import replace_file
-from coursekit.notebooks.gpu import cuda_present
+from coursekit.notebooks.gpu import cuda_present, gpu_name
 
 ADDRESS = "https://github.com/owner/course"
 DETAILS = {"chapter": "01", "minutes_read": 5, "seconds_run": 10, "device": "cpu"}
@@ -210,3 +210,13 @@ def test_a_refreshed_notebook_says_when_and_where_it_ran(course):
     assert f"Python {platform.python_version()}" in verified.versions
     assert f"NumPy {np.__version__}" in verified.versions
     assert "cores" in verified.machine
+
+
+def test_no_gpu_is_named_that_is_not_there(monkeypatch):
+    """COURSEKIT_GPU=1 makes the cells run; it does not make a GPU."""
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        monkeypatch.setenv("COURSEKIT_GPU", "1")
+        gpu_name.cache_clear()
+        assert gpu_name() is None
+        gpu_name.cache_clear()

@@ -35,6 +35,7 @@ def test_search_works_offline(site, open_page):
         ("drop_last", "06_dataloader.html#what-happens-to-the-last-short-batch"),
         ("why divide by batch size", "01_three_flavors.html#the-sum-instead-of-the-mean"),
         ("noise scale", "03_variance.html#how-does-the-noise-change-while-the-network-learns"),
+        ("learning rate batch size", "08_learning_rate.html#how-much-longer-should-a-step-be"),
         ("paged attention", "13_kv_cache.html#where-does-the-memory-go"),
     ],
 )
