@@ -106,6 +106,17 @@ def test_a_renamed_function_is_found_by_its_likeness_and_said_to_be_unsure():
     assert 0.5 < answer.confidence < 0.9
 
 
+def test_a_helper_taken_for_a_missing_answer_still_helps():
+    helper = SOLVED["next-batch"].replace("def next_batch", "def place_of")
+    lean = "def epoch_loss(losses, masks):\n    return place_of"
+    made = handed_in(answers={"epoch-loss": lean})
+    del made["cells"][position(made, IDS[1])]
+    made["cells"].insert(position(made, IDS[0]), code(helper))
+    answers = found(made)
+    assert answers.answers[1].found_by == "similarity"
+    assert [(extra.beside, extra.source) for extra in answers.extras] == [(IDS[0], helper)]
+
+
 def test_an_answer_that_is_gone_is_missing_and_costs_no_other():
     made = handed_in()
     del made["cells"][position(made, IDS[1])]

@@ -63,7 +63,8 @@ def find_answers(assignment: Assignment, notebook: Json) -> Found:
 
     A question whose answer is nowhere gets an empty one with confidence 0. Where several cells have
     the same claim to be an answer, the last that was filled in is taken, as it would be when all
-    are run in order, and the others are kept as added cells; the confidence says so.
+    are run in order, and the others are kept as added cells; the confidence says so. A cell that is
+    taken for its likeness alone also stays where it was: another answer may need it.
     """
     pristine = _Pristine(assignment)
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] != "raw"]
@@ -79,7 +80,7 @@ def find_answers(assignment: Assignment, notebook: Json) -> Found:
             answers[question.name] = Answer(question.name, "", MISSING, 0.0)
             continue
         number, how, confidence = taken
-        used[number] = question.answer_id
+        used[number] = "" if how == BY_SIMILARITY else question.answer_id
         answers[question.name] = Answer(question.name, cells[number]["source"], how, confidence)
     return Found(tuple(answers.values()), tuple(_extras(cells, place, used, pristine)))
 
