@@ -52,6 +52,17 @@ def test_the_copy_that_colab_opens_is_the_present_one(assignment):
 
 
 @every_assignment
+def test_the_page_for_students_leads_to_it(assignment):
+    page = (ROOT / "book" / "teaching" / "submitting.md").read_text("utf-8")
+    path = f"{release.FOLDER}/{assignment.name}.ipynb"
+    link = opening.colab_link(repository.address(ROOT), path).removeprefix(opening.LINK_START)
+    (row,) = [line for line in page.splitlines() if f"]({link}" in line]
+    asked = [question.title.partition(". ")[2] for question in assignment.questions]
+    points = sum(check.points for question in assignment.questions for check in question.checks)
+    assert row.split(" | ")[1:] == [" · ".join(asked), f"{points:g} |"]
+
+
+@every_assignment
 def test_outputs_stay_above_the_first_answer_alone(assignment):
     made = release.release(assignment)
     names = [schema.grade_id(cell) for cell in made["cells"]]
