@@ -3,7 +3,12 @@
 import numpy as np
 
 from coursekit.figures import axes, describe
-from coursekit.figures.noise import plot_by_temperature, plot_steps_to_target, plot_tradeoff
+from coursekit.figures.noise import (
+    plot_by_temperature,
+    plot_noise_scale,
+    plot_steps_to_target,
+    plot_tradeoff,
+)
 
 
 def test_steps_are_drawn_with_the_range_of_their_runs():
@@ -36,3 +41,13 @@ def test_temperatures_are_written_as_fractions_and_markers_differ():
     assert len({line.get_marker() for line in ax.get_lines()}) == 2
     bars = [np.array(c.get_segments())[:, :, 1] for c in ax.collections]
     assert np.allclose(np.sort(bars[0][:, 1] - bars[0][:, 0]), [0.02, 0.04])
+
+
+def test_noise_scales_are_drawn_with_the_loss_falling_to_the_right():
+    ax = plot_noise_scale(axes(), [1.0, 0.1], {"warm": [20, 90], "cool": [100, 700]})
+    ax.set_title("It grows")
+    assert "warm: 20 at 1, 90 at 0.100." in describe(ax)
+    assert "cool: 100 at 1, 700 at 0.100." in describe(ax)
+    left, right = ax.get_xlim()
+    assert left > right
+    assert ax.yaxis.get_major_formatter()(300) == "300"

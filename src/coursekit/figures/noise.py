@@ -1,4 +1,4 @@
-"""Figures of chapter 09: steps against batch size, steps against examples, accuracy by temperature.
+"""Figures of chapter 09: noise scale by loss, steps by batch size, accuracy by temperature.
 
 All have logarithmic axes where quantities range over orders of magnitude.
 """
@@ -15,6 +15,24 @@ from numpy.typing import ArrayLike
 from .style import BLUE, INK, VERMILLION
 
 LOOKS = (("o", VERMILLION), ("s", BLUE), ("^", INK), ("D", VERMILLION), ("v", BLUE))
+
+
+def plot_noise_scale(ax: Axes, losses: ArrayLike, scales: Mapping[str, ArrayLike]) -> Axes:
+    """Noise scales, in examples, against the training loss, which falls to the right."""
+    for name, scale in scales.items():
+        ax.plot(np.asarray(losses), np.asarray(scale), label=name)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for axis, ticks in ((ax.xaxis, (1, 0.5, 0.2, 0.1, 0.05)), (ax.yaxis, (10, 30, 100, 300, 1000))):
+        axis.set_major_locator(FixedLocator(list(ticks)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter("{x:g}")
+    ax.invert_xaxis()
+    ax.grid(axis="y")
+    ax.set_xlabel("training loss")
+    ax.set_ylabel("noise scale, in examples")
+    ax.legend()
+    return ax
 
 
 def plot_steps_to_target(
