@@ -14,6 +14,8 @@ class Budget:
     ----------
     seconds
         The whole.
+    clock
+        What counts them.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
@@ -27,13 +29,13 @@ class Budget:
         if not seconds > 0:
             raise CourseError(f"seconds={seconds}; a plan needs some time, for example 60.")
         self.seconds = seconds
-        self._clock = clock
+        self.clock = clock
         self._start = clock()
 
     @property
     def spent(self) -> float:
         """Seconds since the beginning."""
-        return self._clock() - self._start
+        return self.clock() - self._start
 
     @property
     def left(self) -> float:

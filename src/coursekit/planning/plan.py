@@ -53,6 +53,10 @@ def plan(
         If it is decided already, only the split, the learning rate and the warm-up are proposed.
     seed
         Of the order of the examples and of every random number.
+    on_progress
+        Told what is done now, and the fraction of the budget that is spent.
+    clock
+        Counts the budget; on a crowded machine `time.process_time` does not count the others.
 
     Raises
     ------

@@ -51,7 +51,7 @@ class Speed:
     update_seconds
         The part of a that belongs to the optimizer: paid once a step, however many micro-steps.
     crowding
-        Seconds on the wall for each of these, which are CPU time where that is fairer: above 1
+        Seconds of the budget for each of these, which are CPU time where that is fairer: above 1
         where other programs use the machine too.
     """
 

@@ -92,7 +92,7 @@ class Tuning:
 
     def again_at(self, batch_size: int, best: Trial, *, until: float) -> Trial:
         """The best trial at another batch size, looked for around what the rule of scaling says."""
-        if 2 / 3 < batch_size / best.batch_size < 3 / 2:
+        if batch_size == best.batch_size:
             return best
         rule = scaling_rule(self.steps)
         around = rule(best.learning_rate, best.batch_size, batch_size)
