@@ -109,6 +109,13 @@ def test_a_broken_rule_is_named(sentence):
     assert sentence in found[0]
 
 
+def test_an_assignment_is_no_chapter():
+    details = {name: value for name, value in DETAILS.items() if name != "chapter"}
+    assert problems(notebook(coursekit=details | {"assignment": "1_x"})) == []
+    (found,) = problems(notebook(coursekit=details))
+    assert "lacks chapter" in found
+
+
 def test_cells_that_never_ran_are_counted():
     unrun = notebook(new_code_cell("1"), new_code_cell("2"), tagged("gpu"))
     unrun.cells[1].execution_count = unrun.cells[3].execution_count = None
