@@ -199,15 +199,15 @@ def _command(folder_bytes: int) -> list[str]:
             command += ["--symlink", os.readlink(path), path]
         else:
             command += ["--ro-bind-try", path, path]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/tmp", "/dev/shm", HOME):
+        command += ["--perms", "0777", "--size", str(folder_bytes), "--tmpfs", path]
+    command += ["--perms", "0777", "--size", "1048576", "--tmpfs", SOCKETS]
     shown = (*SYSTEM_FILES, *python_folders())
     for folder in sorted({str(above) for path in shown for above in Path(path).parents} - {"/"}):
         command += ["--dir", folder]  # left to bwrap, they would be closed to nobody
     for path in shown:
         command += ["--ro-bind-try", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm", HOME):
-        command += ["--perms", "0777", "--size", str(folder_bytes), "--tmpfs", path]
-    command += ["--perms", "0777", "--size", "1048576", "--tmpfs", SOCKETS]
     return [*command, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", HOME]
 
 

@@ -34,6 +34,10 @@ INTERRUPT_SECONDS = 2.0
 """How long an interrupted cell has to end, before its kernel is killed."""
 
 TIMED_OUT, DIED, FLOODED = "timed out", "died", "flooded"
+SENTENCES = {
+    TIMED_OUT: "the cell ran longer than {seconds:g} seconds and was stopped",
+    FLOODED: "the cell put out more than 100 MB and was stopped",
+}
 
 
 class KernelDiedError(Exception):
