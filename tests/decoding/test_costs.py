@@ -9,11 +9,15 @@ from coursekit.decoding import (
     cache_bytes,
     decode_by_recompute,
     decode_with_cache,
+    fit_seconds,
     multiplications_by_recompute,
     multiplications_with_cache,
+    scores_by_recompute,
     step_intensity,
 )
 from coursekit.decoding.cache import KvCache
+from coursekit.decoding.model import attention
+from coursekit.errors import ShapeError
 
 from .conftest import CONFIG
 
@@ -28,6 +32,40 @@ def test_counted_products_are_what_the_formulas_say(model, length):
         tokens = decode_with_cache(counter.model, request)
     assert counter.total == multiplications_with_cache(CONFIG, length=length)
     assert tokens == decode_with_cache(model, request)
+
+
+def test_scores_are_those_that_attention_makes(model, monkeypatch):
+    made = []
+
+    def watched(query, keys, values, hidden):
+        made.append(query.shape[1] * query.shape[2] * keys.shape[2])
+        return attention(query, keys, values, hidden)
+
+    monkeypatch.setattr("coursekit.decoding.model.attention", watched)
+    decode_by_recompute(model, Request(0, (1,), 17))
+    assert sum(made) == scores_by_recompute(CONFIG, length=17)
+
+
+def test_seconds_made_of_known_costs_give_them_back():
+    """Also where counts differ by many powers of ten and times by a thousand."""
+    lengths = [4, 8, 16, 32]
+    counts = [
+        (n, multiplications_by_recompute(CONFIG, length=n), scores_by_recompute(CONFIG, length=n))
+        for n in lengths
+    ]
+    cost = np.array([3e-4, 2e-11, 5e-9])
+    np.testing.assert_allclose(fit_seconds(counts, counts @ cost), cost, rtol=1e-6)
+    for few in (1, 2):
+        with pytest.raises(ShapeError, match="at least as many runs as kinds"):
+            fit_seconds(counts[:few], np.ones(few))
+    with pytest.raises(ShapeError, match=r"seconds \(3,\)"):
+        fit_seconds(counts, np.ones(3))
+
+
+def test_the_fit_weighs_relative_errors():
+    """One cost, two runs that disagree: 1 s and 2 s a unit, at sizes 1 and 1000."""
+    (cost,) = fit_seconds([[1], [1000]], [1, 2000])
+    assert cost == pytest.approx((1 + 1 / 2) / (1 + 1 / 4))
 
 
 def test_cache_bytes_are_those_of_the_arrays(model):

@@ -10,9 +10,11 @@ from .cache import KvCache
 from .costs import (
     MultiplicationCounter,
     cache_bytes,
+    fit_seconds,
     multiplications,
     multiplications_by_recompute,
     multiplications_with_cache,
+    scores_by_recompute,
     step_intensity,
 )
 from .engine import Engine, continuous_batching
@@ -45,10 +47,12 @@ __all__ = [
     "decode_batch",
     "decode_by_recompute",
     "decode_with_cache",
+    "fit_seconds",
     "multiplications",
     "multiplications_by_recompute",
     "multiplications_with_cache",
     "random_gpt",
+    "scores_by_recompute",
     "static_batching",
     "step_intensity",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from ..errors import ShapeError
 from .model import Gpt, GptConfig
 
 
@@ -34,6 +36,38 @@ def multiplications_with_cache(config: GptConfig, *, length: int) -> int:
         multiplications(config, num_tokens=1, num_seen=seen, num_logits=1)
         for seen in range(1, length + 1)
     )
+
+
+def scores_by_recompute(config: GptConfig, *, length: int) -> int:
+    """Scores that recomputing makes, layers · heads · seen² for each token.
+
+    A multiplication inside a product is cheap. A score is not: it is scaled, masked, compared and
+    exponentiated, and passes through memory each time.
+    """
+    tables = sum(seen * seen for seen in range(1, length + 1))
+    return config.num_layers * config.num_heads * tables
+
+
+def fit_seconds(counts: ArrayLike, seconds: ArrayLike) -> NDArray[np.float64]:
+    """What one of each costs, in seconds, by the smallest relative error.
+
+    ``counts`` has shape ``(num_runs, num_kinds)``, for example passes, multiplications and scores
+    of each run, ``seconds`` shape ``(num_runs,)``. The prediction is ``counts @ result``.
+
+    Raises
+    ------
+    ShapeError
+        When there is not one time for each run, or there are fewer runs than kinds.
+    """
+    c, s = np.asarray(counts, dtype=float), np.asarray(seconds, dtype=float)
+    if c.ndim != 2 or s.shape != c.shape[:1] or len(c) < c.shape[1]:
+        raise ShapeError(
+            f"counts {c.shape}, seconds {s.shape}; they need (num_runs, num_kinds) and "
+            "(num_runs,), with at least as many runs as kinds."
+        )
+    largest = c.max(axis=0)  # counts differ by many powers of ten
+    cost: NDArray[np.float64] = np.linalg.lstsq(c / largest / s[:, None], np.ones(len(s)))[0]
+    return cost / largest
 
 
 def cache_bytes(

@@ -117,15 +117,18 @@ class Gpt:
         return self.logits(self.hidden(tokens, positions, attend_to_itself))
 
     def _norm(self, x: Array, name: str) -> Array:
-        centered = x - x.mean(axis=-1, keepdims=True)
-        variance = np.square(centered).mean(axis=-1, keepdims=True)
-        scaled = centered / np.sqrt(variance + 1e-5)
-        normed: Array = scaled * self.weights[name + ".weight"] + self.weights[name + ".bias"]
+        size = x.shape[-1]
+        centered = x - x.sum(axis=-1, keepdims=True) / size
+        variance = np.vecdot(centered, centered)[..., None] / size
+        centered /= np.sqrt(variance + 1e-5)
+        normed: Array = centered * self.weights[name + ".weight"] + self.weights[name + ".bias"]
         return normed
 
     def _linear(self, x: Array, name: str) -> Array:
-        result: Array = x @ self.weights[name + ".weight"] + self.weights[name + ".bias"]
-        return result
+        # One product for all tokens of all rows: a product a row would read the weights each time.
+        tokens = x.reshape(-1, x.shape[-1])
+        result = tokens @ self.weights[name + ".weight"] + self.weights[name + ".bias"]
+        return result.reshape(*x.shape[:-1], -1)
 
     def _heads(self, qkv: Array) -> Array:
         batch, length, _ = qkv.shape
@@ -141,7 +144,8 @@ def attention(query: Array, keys: Array, values: Array, hidden: Array | None) ->
     scores = query @ keys.swapaxes(-1, -2) * query.dtype.type(query.shape[-1] ** -0.5)
     if hidden is not None:
         np.copyto(scores, -np.inf, where=hidden)
-    scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    scores -= scores.max(axis=-1, keepdims=True)
+    np.exp(scores, out=scores)
     mixed: Array = (scores @ values) / scores.sum(axis=-1, keepdims=True)
     return mixed
 

@@ -15,8 +15,7 @@ import numpy as np
 
 from ..errors import CourseError
 from .blocks import BlockAllocator, OutOfBlocksError
-from .cache import after_the_end
-from .model import Array, Gpt, GptConfig, Tokens, attention
+from .model import Array, Attend, Gpt, GptConfig, Tokens, attention
 
 
 class PagedCache:
@@ -45,8 +44,7 @@ class PagedCache:
                 f"block_size={block_size}; a block holds at least 1 token (16 is a common choice)."
             )
         self.blocks, self.block_size = BlockAllocator(num_blocks), block_size
-        places = num_blocks * block_size
-        shape = (config.num_layers, places, config.num_heads, config.head_dim)
+        shape = (config.num_layers, config.num_heads, num_blocks, block_size, config.head_dim)
         self.keys, self.values = np.zeros(shape, dtype), np.zeros(shape, dtype)
         self.tables: dict[Hashable, list[int]] = {}
         self.lengths: dict[Hashable, int] = {}
@@ -115,32 +113,16 @@ class PagedCache:
     def _own_copy(self, shared: int) -> int:
         own = self.blocks.allocate()
         for store in (self.keys, self.values):
-            store[:, self._places([own])] = store[:, self._places([shared])]
+            store[:, :, own] = store[:, :, shared]
         self.blocks.release(shared)
         return own
-
-    def _places(self, blocks: Sequence[int] | Tokens) -> Tokens:
-        """Where the tokens of blocks lie in `keys`: shape (..., blocks) to (..., tokens)."""
-        starts = np.asarray(blocks)[..., None] * self.block_size
-        places: Tokens = starts + np.arange(self.block_size)
-        return places.reshape(*places.shape[:-2], -1)
 
     def prefill(self, model: Gpt, sequence: Hashable, tokens: Sequence[int]) -> None:
         """Add tokens, shape (T,), to one sequence, in a single pass and without logits."""
         start = self.lengths[sequence]
         self.extend(sequence, len(tokens))
-        positions = np.arange(start, start + len(tokens))
-        places = self._places(self.tables[sequence])[: start + len(tokens)]
-        future = np.arange(len(places)) > positions[:, None]
-
-        def attend(layer: int, query: Array, key: Array, value: Array) -> Array:
-            keys, values = self.keys[layer], self.values[layer]
-            keys[places[start:]] = key[0].swapaxes(0, 1)
-            values[places[start:]] = value[0].swapaxes(0, 1)
-            seen = keys[places].swapaxes(0, 1)
-            return attention(query, seen, values[places].swapaxes(0, 1), future)
-
-        model.hidden(np.array([tokens]), positions[None], attend)
+        positions = np.arange(start, self.lengths[sequence])[None]
+        model.hidden(np.array([tokens]), positions, self._attend_at([sequence], positions))
 
     def decode(self, model: Gpt, sequences: Sequence[Hashable], tokens: Sequence[int]) -> Array:
         """Add one token to each of some sequences; the logits of the next, (sequences, V).
@@ -158,20 +140,27 @@ class PagedCache:
         self, model: Gpt, sequences: Sequence[Hashable], tokens: Sequence[int]
     ) -> Array:
         """`decode` for sequences that `extend` has made room in."""
-        positions = np.array([self.lengths[sequence] - 1 for sequence in sequences])
-        longest = int(positions.max()) + 1
-        tables = np.zeros((len(sequences), self.blocks_for(longest)), np.int64)
+        positions = np.array([[self.lengths[sequence] - 1] for sequence in sequences])
+        attend = self._attend_at(sequences, positions)
+        hidden = model.hidden(np.array(tokens)[:, None], positions, attend)
+        return model.logits(hidden[:, 0])
+
+    def _attend_at(self, sequences: Sequence[Hashable], positions: Tokens) -> Attend:
+        """Keep the new keys and values at their positions, (sequences, T); read all before them."""
+        tables = np.zeros((len(sequences), self.blocks_for(int(positions.max()) + 1)), np.int64)
         for row, sequence in zip(tables, sequences, strict=True):
             row[: len(self.tables[sequence])] = self.tables[sequence]
-        places = self._places(tables)[:, :longest]
-        newest = places[np.arange(len(sequences)), positions]
-        empty = after_the_end(positions, longest)
+        blocks = np.take_along_axis(tables, positions // self.block_size, axis=1)
+        places = positions % self.block_size
+        future = np.arange(tables.shape[1] * self.block_size) > positions[:, :, None]
 
-        def attend(layer: int, query: Array, key: Array, value: Array) -> Array:
-            keys, values = self.keys[layer], self.values[layer]
-            keys[newest], values[newest] = key[:, :, 0], value[:, :, 0]
-            seen_keys = keys.take(places, axis=0).swapaxes(1, 2)
-            return attention(query, seen_keys, values.take(places, axis=0).swapaxes(1, 2), empty)
+        def attend(layer: int, *new: Array) -> Array:
+            query, key, value = (each.swapaxes(0, 1) for each in new)  # heads come first
+            self.keys[layer][:, blocks, places] = key
+            self.values[layer][:, blocks, places] = value
+            shape = (*query.shape[:2], -1, query.shape[-1])
+            keys = self.keys[layer].take(tables, axis=1).reshape(shape)
+            values = self.values[layer].take(tables, axis=1).reshape(shape)
+            return attention(query, keys, values, future).swapaxes(0, 1)
 
-        hidden = model.hidden(np.array(tokens)[:, None], positions[:, None], attend)
-        return model.logits(hidden[:, 0])
+        return attend
