@@ -68,6 +68,16 @@ def test_points_by_hand_survive_the_round_trip(tmp_path):
     assert [row["student"] for row in rows(path.read_text())] == ["ada", f"'{FORMULA}", "bob"]
 
 
+def test_points_of_a_student_who_is_not_graded_this_time_stay(tmp_path):
+    known = {
+        ("eve", "mean_words"): ByHand(1, "late, but good"),
+        ("ada", "mean_words"): ByHand(1, ""),
+    }
+    path = tmp_path / "manual.csv"
+    path.write_text(gradebook.by_hand_form(CLASS, known), "utf-8")
+    assert gradebook.read_by_hand(path, ASSIGNMENT) == known
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

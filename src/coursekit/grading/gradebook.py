@@ -89,15 +89,23 @@ def canvas(results: Results) -> str:
 
 
 def by_hand_form(results: Results, known: Mapping[tuple[str, str], ByHand]) -> str:
-    """A row for each manual check of each student, with the points given so far."""
+    """A row for each manual check of each student, with the points given so far.
+
+    Points of students who are not among these results stay, in rows at the end.
+    """
     rows: list[Sequence[object]] = []
+    left = dict(known)
     for one in results.graded:
         for check in _checks(one):
             if check.manual:
-                given = known.get((one.student, check.grade_id))
+                given = left.pop((one.student, check.grade_id), None)
                 points = "" if given is None else given.points
                 comment = "" if given is None else given.comment
                 rows.append([one.student, check.grade_id, points, check.out_of, comment])
+    rows += [
+        [student, check, given.points, "", given.comment]
+        for (student, check), given in sorted(left.items())
+    ]
     return table(BY_HAND, rows)
 
 
