@@ -41,7 +41,7 @@ def main() -> None:
     _rehearse()
     gc.collect()
     gc.freeze()  # the collector would write to, and so copy, every page that is shared
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the guards end unasked
+    signal.signal(signal.SIGCHLD, _bury)
     while True:
         text, handles, _, _ = socket.recv_fds(control, 1 << 20, 1)
         if not text:
@@ -50,6 +50,13 @@ def main() -> None:
             control.close()
             _guard(json.loads(text), socket.socket(fileno=handles[0]))
         os.close(handles[0])
+
+
+def _bury(*_: Any) -> None:
+    """Wait for the guards that have ended, so that what they used up counts as ours."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _rehearse() -> None:
