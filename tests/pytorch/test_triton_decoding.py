@@ -1,0 +1,124 @@
+"""The paged decode kernel: interpreted here beside gather and SDPA, run where there is a GPU."""
+
+import json
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the kernel's inputs are tensors")
+triton = pytest.importorskip("triton", reason="the kernel is written in Triton")
+
+from coursekit.errors import CourseError, ShapeError  # noqa: E402
+from coursekit.pytorch.triton_decoding import _decode, paged_decode  # noqa: E402
+
+SCRIPT = Path(__file__).parent / "interpret_triton_decoding.py"
+
+# Name: heads, kv_heads, head_dim, block_size, lengths, parts.
+CASES = {
+    "one token": (1, 1, 16, 16, [1], 1),
+    "exactly a block, and one more": (2, 2, 32, 16, [16, 17], 1),
+    "grouped heads, ragged": (8, 2, 64, 16, [5, 70, 33], 1),
+    "a group of three": (6, 2, 16, 16, [40, 9], 1),
+    "more heads in a group than a small product has": (40, 2, 16, 16, [35], 1),
+    "wide heads, large blocks": (2, 1, 128, 64, [150, 64], 1),
+    "in parts, the last ones empty": (4, 2, 32, 16, [100, 3, 49], 4),
+    "more parts than blocks": (2, 1, 16, 16, [20], 7),
+}
+TOLERANCE = {"float32": 2e-6, "float16": 2e-3, "bfloat16": 2e-2}  # a few units in the last place
+
+
+@pytest.fixture(scope="module")
+def interpreted():
+    """The largest error of every case in every type, all from one process."""
+    asked = list(product(CASES, TOLERANCE))
+    done = subprocess.run(
+        [sys.executable, SCRIPT],
+        input=json.dumps([(CASES[case], dtype) for case, dtype in asked]),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(zip(asked, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("case", CASES)
+def test_interpreted_it_gives_what_gathering_gives(interpreted, case, dtype):
+    assert interpreted[case, dtype] < TOLERANCE[dtype]
+
+
+def test_it_compiles_for_a_gpu_that_is_not_here(monkeypatch, tmp_path):
+    """To machine code of an H100, with tensor cores."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")  # the default; unset, it warns
+    kinds = dict.fromkeys(_decode.arg_names, "i32") | {"scale": "fp32"}
+    kinds |= dict.fromkeys(("query", "keys", "values"), "*bf16")
+    kinds |= dict.fromkeys(("output", "log_sum_exp"), "*fp32")
+    kinds |= dict.fromkeys(("tables", "lengths"), "*i64")
+    sizes = {"HEAD_DIM": 128, "BLOCK": 16, "GROUP": 8, "ROWS": 16}
+    made = triton.compile(
+        ASTSource(
+            _decode,
+            kinds | dict.fromkeys(sizes, "constexpr"),
+            sizes,
+            {(place,): [["tt.divisibility", 16]] for place in range(7)},
+        ),
+        target=GPUTarget("cuda", 90, 32),
+        options={"num_warps": 4},
+    )
+    assert "mma" in made.asm["ptx"]
+    assert made.asm["cubin"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("parts", [1, 3])
+def test_on_a_gpu_it_gives_what_one_block_gives_in_float64(parts):
+    torch.manual_seed(0)
+    query = torch.randn(2, 4, 64)
+    keys, values = torch.randn(2, 8, 2, 16, 64)
+    tables, lengths = torch.tensor([[7, 2, 5], [0, 4, 1]]), torch.tensor([45, 20])
+    on_gpu = (x.cuda() for x in (query, keys, values, tables, lengths))
+    output = paged_decode(*on_gpu, parts=parts).cpu()
+    for row, (table, length) in enumerate(zip(tables, lengths.tolist(), strict=True)):
+        for head in range(4):
+            k, v = (x[table, head // 2].flatten(0, 1)[:length].double() for x in (keys, values))
+            weights = torch.softmax(k @ query[row, head].double() / 8, dim=0)
+            assert (output[row, head].double() - weights @ v).abs().max() < 2e-6
+
+
+QUERY, POOL = torch.ones(2, 4, 16), torch.ones(5, 2, 16, 16)
+TABLES, LENGTHS = torch.zeros(2, 3, dtype=torch.long), torch.tensor([1, 48])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((QUERY[0], POOL, POOL, TABLES, LENGTHS), "need"),
+        ((QUERY, POOL, POOL[:4], TABLES, LENGTHS), "need"),
+        ((QUERY, POOL, POOL, TABLES[:1], LENGTHS), "every sequence"),
+        ((QUERY, POOL, POOL, TABLES, LENGTHS[:1]), "every sequence"),
+        ((QUERY[:, :3], POOL, POOL, TABLES, LENGTHS), "multiple of kv_heads"),
+        ((QUERY, POOL[:, :, :8], POOL[:, :, :8], TABLES, LENGTHS), "powers of 2"),
+        ((QUERY.half(), POOL, POOL, TABLES, LENGTHS), "one of float16, bfloat16, float32"),
+        ((QUERY, POOL.transpose(0, 1).contiguous().transpose(0, 1), POOL, TABLES, LENGTHS), "cont"),
+        ((QUERY, POOL, POOL, TABLES, LENGTHS - 1), "lengths go from 0 to 47"),
+        ((QUERY, POOL, POOL, TABLES, LENGTHS + 1), "at most 3 blocks of 16"),
+    ],
+)
+def test_what_the_kernel_cannot_do_is_refused(inputs, message):
+    with pytest.raises(ShapeError, match=message):
+        paged_decode(*inputs)
+
+
+def test_parts_and_the_missing_gpu_are_refused():
+    with pytest.raises(CourseError, match="parts=0"):
+        paged_decode(QUERY, POOL, POOL, TABLES, LENGTHS, parts=0)
+    with pytest.raises(CourseError, match="not on a GPU; move them there, or set TRITON_INTERPRET"):
+        paged_decode(QUERY, POOL, POOL, TABLES, LENGTHS)
