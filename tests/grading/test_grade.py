@@ -1,5 +1,6 @@
 """Files in, results out: the whole way but the kernels."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from coursekit.errors import CourseError
 from coursekit.grading.grade import checks, grade, in_kernel
 from coursekit.grading.gradebook import ByHand
+from coursekit.grading.records import TIMEOUT
 from coursekit.grading.results import to_json
 from coursekit.grading.store import Store
 
@@ -116,7 +118,20 @@ def test_what_is_judged_in_the_kernel_is_listed(warm_up):
     assert list(in_kernel(warm_up)) == ["spread_check, assertion 2"]
 
 
-def test_a_solved_notebook_that_fails_is_refused_and_tried_again(hand_in, graded, in_process):
+def test_a_solved_notebook_that_timed_out_on_a_busy_machine_is_tried_again(
+    hand_in, warm_up, graded, in_process
+):
+    def busy(notebooks):
+        for name, outcomes in in_process(notebooks):
+            yield name, [dataclasses.replace(one, status=TIMEOUT, emitted={}) for one in outcomes]
+
+    folder = hand_in(ada=submitted())
+    with pytest.raises(CourseError, match="in the solved notebook it took longer than it may"):
+        graded(folder, warm_up, run=busy)
+    assert points(graded(folder, warm_up)) == {"ada": 6}
+
+
+def test_a_solved_notebook_that_fails_is_refused(hand_in, graded, in_process):
     notebook = source_notebook()
     notebook["cells"][2]["source"] = "def mean(numbers):\n    raise ValueError"
     with pytest.raises(CourseError, match="assertion 1 of check 'mean_check' gives no reference"):
