@@ -135,8 +135,8 @@ def _reference(assignment: Assignment, store: Store, run: Run, on_progress: Prog
         for question in assignment.questions
         for mistake in question.mistakes
     }
-    _run_missing("solved notebook", [solved], store, run, on_progress, only_what_ran=True)
-    reference = Reference(store.outcomes(solved), {})
+    failed = _run_missing("solved notebook", [solved], store, run, on_progress, only_what_ran=True)
+    reference = Reference({one.grade_id: one for one in failed} | store.outcomes(solved), {})
     for question in assignment.questions:
         verify(question, reference)
     _run_missing("known mistakes", list(mistaken.values()), store, run, on_progress)
@@ -168,10 +168,10 @@ def _run_missing(
     on_progress: Progress,
     *,
     only_what_ran: bool = False,
-) -> None:
+) -> list[CellOutcome]:
     """Run what the store does not know, equal notebooks once, and keep each as it is done.
 
-    With ``only_what_ran`` a cell that failed is tried again next time.
+    With ``only_what_ran`` a cell that failed is not kept but returned, and tried again next time.
     """
     whole = {store.name(notebook): notebook for notebook in notebooks}
     missing = {
@@ -181,13 +181,16 @@ def _run_missing(
     }
     done = len(whole) - len(missing)
     on_progress(what, done, len(whole))
+    failed: list[CellOutcome] = []
     if not missing:
-        return
+        return failed
     for name, outcomes in run(missing):
-        kept = [one for one in outcomes if one.status == RAN or not only_what_ran]
-        store.keep(whole[name], kept)
+        tried = [one for one in outcomes if only_what_ran and one.status != RAN]
+        store.keep(whole[name], [one for one in outcomes if one not in tried])
+        failed += tried
         done += 1
         on_progress(what, done, len(whole))
+    return failed
 
 
 def _graded(
