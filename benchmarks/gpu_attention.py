@@ -1,0 +1,145 @@
+"""The course's two Triton kernels beside PyTorch's own, on whatever CUDA GPU is here.
+
+    python benchmarks/gpu_attention.py
+
+measures, stores the table in benchmarks/results/gpu_attention.md with the GPU's name, and refuses
+to run without a GPU. No result is stored yet: it was written and checked where there is no GPU.
+
+Copy bandwidth is measured in the same run, because data sheets promise more than a copy gets.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from interleave import table, write_report
+
+# The import above limits NumPy and PyTorch to one thread, so it comes first.
+# isort: split
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+BACKENDS = {
+    "SDPA, cuDNN": SDPBackend.CUDNN_ATTENTION,
+    "SDPA, flash": SDPBackend.FLASH_ATTENTION,
+    "SDPA, memory-efficient": SDPBackend.EFFICIENT_ATTENTION,
+}
+HEADS, HEAD_DIM, BATCH, BLOCK = 16, 128, 1, 16
+
+Run = Callable[[], object]
+
+
+def seconds(run: Run) -> float:
+    """The median of many runs, by the GPU's own clock."""
+    from triton.testing import do_bench
+
+    return float(do_bench(run, warmup=100, rep=400, return_mode="median")) / 1e3
+
+
+def copy_bandwidth() -> float:
+    """Bytes read and written a second by a copy of 2 GiB."""
+    source = torch.empty(2**31, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    return 2 * source.numel() / seconds(lambda: target.copy_(source))
+
+
+def forced(backend: SDPBackend, q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
+    """One backend and no other."""
+    with sdpa_kernel(backend):
+        return scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+
+def forward(seq_len: int, *, causal: bool) -> str:
+    """Every way in TFLOP/s; with a causal mask half of the products count."""
+    from coursekit.pytorch.triton_attention import triton_attention
+
+    shape = (3, BATCH, HEADS, seq_len, HEAD_DIM)
+    q, k, v = torch.randn(shape, device="cuda", dtype=torch.bfloat16)
+    flop = 4 * BATCH * HEADS * seq_len**2 * HEAD_DIM / (2 if causal else 1)
+    ways: dict[str, Run] = {
+        name: lambda backend=backend: forced(backend, q, k, v, causal=causal)
+        for name, backend in BACKENDS.items()
+    }
+    ways["course, Triton"] = lambda: triton_attention(q, k, v, causal=causal)[0]
+    exact = forced(SDPBackend.MATH, *(x[:, :1].double() for x in (q, k, v)), causal=causal)
+    rates, errors = {}, {}
+    for name, run in ways.items():
+        try:
+            errors[name] = float((run()[:, :1].double() - exact).abs().max())  # type: ignore[index]
+        except RuntimeError:
+            continue  # PyTorch has no such backend for this GPU
+        rates[name] = flop / seconds(run) / 1e12
+    best = max(rate for name, rate in rates.items() if name in BACKENDS)
+    rows = [
+        [name, f"{rate:.0f}", f"{rate / best:.0%}", f"{errors[name]:.0e}"]
+        for name, rate in sorted(rates.items(), key=lambda item: -item[1])
+    ]
+    headers = ["way", "TFLOP/s", "of the best SDPA", "off from float64"]
+    title = f"## Forward, bfloat16, {seq_len} tokens, {'causal' if causal else 'not causal'}"
+    return f"{title}\n\n{table(headers, rows)}"
+
+
+def gather_and_sdpa(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor) -> Tensor:
+    """Copy every sequence's blocks together, then the library: all are equally long here."""
+    k, v = (x[tables].transpose(1, 2).flatten(2, 3) for x in (keys, values))
+    return scaled_dot_product_attention(q[:, :, None], k, v, enable_gqa=True)[:, :, 0]
+
+
+def decode(copy: float, *, sequences: int, kv_heads: int, context: int) -> str:
+    """Paged decode in bytes of keys and values a second, against what a copy gets."""
+    from coursekit.pytorch.triton_decoding import paged_decode
+
+    width = context // BLOCK
+    shape = (2, sequences * width, kv_heads, BLOCK, HEAD_DIM)
+    keys, values = torch.randn(shape, device="cuda", dtype=torch.bfloat16)
+    q = torch.randn(sequences, 4 * kv_heads, HEAD_DIM, device="cuda", dtype=torch.bfloat16)
+    tables = torch.randperm(sequences * width, device="cuda").view(sequences, width)
+    lengths = torch.full((sequences,), context, device="cuda")
+    size = keys.nbytes + values.nbytes
+    ways: dict[str, Run] = {
+        f"course, Triton, {parts} parts": lambda parts=parts: paged_decode(
+            q, keys, values, tables, lengths, parts=parts
+        )
+        for parts in (1, 2, 4, 8)
+    }
+    ways["gather, then SDPA"] = lambda: gather_and_sdpa(q, keys, values, tables)
+    expected = gather_and_sdpa(q, keys, values, tables)
+    for name, run in ways.items():
+        torch.testing.assert_close(run(), expected, atol=2e-2, rtol=2e-2, msg=name)
+    times = {name: seconds(run) for name, run in ways.items()}
+    slow = times["gather, then SDPA"]
+    rows = [
+        [name, f"{taken * 1e6:.0f}", f"{size / taken / copy:.0%}", f"{slow / taken:.1f}"]
+        for name, taken in sorted(times.items(), key=lambda item: item[1])
+    ]
+    headers = ["way", "µs", "of copy bandwidth", "times as fast as gathering"]
+    title = (
+        f"## Paged decode, bfloat16, {sequences} sequences of {context} tokens, {kv_heads} key "
+        f"heads, 4 query heads each, blocks of {BLOCK}"
+    )
+    return f"{title}\n\n{table(headers, rows)}"
+
+
+def main() -> None:
+    """Measure and store; nothing is stored without a GPU."""
+    if not torch.cuda.is_available():
+        sys.exit("no CUDA GPU here: nothing is measured and nothing stored.")
+    torch.manual_seed(0)
+    copy = copy_bandwidth()
+    about = (
+        f"GPU: {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}. Copy bandwidth "
+        f"{copy / 1e12:.2f} TB/s, read and written. Medians by the GPU's clock; {HEADS} heads, "
+        f"head_dim {HEAD_DIM}."
+    )
+    parts = [about]
+    parts += [forward(n, causal=causal) for n in (2048, 8192) for causal in (True, False)]
+    parts.append(decode(copy, sequences=64, kv_heads=8, context=8192))
+    write_report("gpu_attention", "Attention on a GPU", ["torch", "triton"], parts)
+
+
+if __name__ == "__main__":
+    main()
