@@ -1,0 +1,34 @@
+"""Run the backward kernels in Triton's interpreter: JSON cases on stdin, errors on stdout."""
+
+import json
+import os
+import sys
+
+os.environ["TRITON_INTERPRET"] = "1"
+
+import torch
+from interpret_triton_attention import tensors
+
+from coursekit.attention import tiled_attention, tiled_attention_backward
+from coursekit.pytorch.triton_attention import triton_attention
+from coursekit.pytorch.triton_attention_backward import triton_attention_backward
+
+
+def largest_errors(case, dtype):
+    """Of each gradient, beside those in float64 of the same inputs."""
+    inputs, rules = tensors(case, dtype), {"causal": case[5], "offset": case[6]}
+    output, sums = triton_attention(*inputs, **rules)
+    grad = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    found = triton_attention_backward(grad, *inputs, output, sums, **rules)
+    arrays = [each.double().numpy() for each in inputs]
+    exact = tiled_attention(*arrays, **rules)
+    expected = tiled_attention_backward(grad.double().numpy(), *arrays, *exact, **rules)
+    for ours, each in zip(found, inputs, strict=True):
+        assert (ours.dtype, ours.shape) == (dtype, each.shape)
+    pairs = zip(found, map(torch.from_numpy, expected), strict=True)
+    return [(ours.double() - theirs).abs().max().item() for ours, theirs in pairs]
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    json.dump([largest_errors(case, getattr(torch, name)) for case, name in asked], sys.stdout)
