@@ -67,7 +67,8 @@ def fit_seconds(counts: ArrayLike, seconds: ArrayLike) -> NDArray[np.float64]:
         )
     largest = c.max(axis=0)  # counts differ by many powers of ten
     cost: NDArray[np.float64] = np.linalg.lstsq(c / largest / s[:, None], np.ones(len(s)))[0]
-    return cost / largest
+    per_unit: NDArray[np.float64] = cost / largest
+    return per_unit
 
 
 def cache_bytes(
