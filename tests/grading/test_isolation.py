@@ -160,8 +160,20 @@ def test_a_session_that_dies_is_started_again(monkeypatch):
 
     monkeypatch.setattr(running._Session, "start", remember)
     seen = []
-    for name, _ in running.run(notebooks, isolation="none"):
+    for name, (outcome,) in running.run(notebooks, isolation="none"):
+        assert outcome.status == RAN
         seen.append(name)
         if len(seen) == 1:
             sessions[0].send_signal(signal.SIGKILL)
     assert seen == ["a", "b", "c"]
+
+
+def test_no_kernel_is_nobody_s_zero(monkeypatch):
+    """What cannot start at all is an error of the grading, not a crash of the student."""
+    monkeypatch.setattr(running.ways, "bounds", lambda limits: {"RLIMIT_AS": 1 << 20})
+    with pytest.raises(CourseError, match=r"(?s)no grading session could be run.*no kernel"):
+        list(running.run({"a": notebook("1")}, isolation="none"))
+
+
+def test_a_notebook_without_code_has_no_outcomes():
+    assert list(running.run({"a": new_notebook()}, isolation="none")) == [("a", [])]

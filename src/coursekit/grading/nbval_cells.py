@@ -28,6 +28,8 @@ from . import emission
 from .guarding import OUT_OF_MEMORY
 from .records import CRASH, EXCEPTION, FLOOD, MEMORY, NOT_RUN, RAN, TIMEOUT, CellOutcome
 
+NO_KERNEL = 70
+"""Exit code of a session in which no kernel could be started."""
 LONGEST_MESSAGE = 500
 TROUBLES = {TIMED_OUT: TIMEOUT, DIED: CRASH, FLOODED: FLOOD}
 SENTENCES = {
@@ -92,12 +94,20 @@ class _Session:
         failure: BaseException | None = None
         try:
             self._revive(item.parent)
+        except (OSError, RuntimeError) as error:
+            pytest.exit(f"no kernel: {error}", returncode=NO_KERNEL)
+        try:
             yield
         except pytest.exit.Exception:
             raise
         except Exception as error:
             failure = error
         self._judge(item, failure)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A notebook whose kernel does not start is nobody's zero: the session ends."""
+        if report.when == "setup" and report.failed:
+            pytest.exit(f"no kernel: {report.longreprtext[-500:]}", returncode=NO_KERNEL)
 
     def _judge(self, item: Any, failure: BaseException | None) -> None:
         outputs, item.test_outputs = item.test_outputs or [], None

@@ -22,6 +22,7 @@ import nbformat
 from ..errors import CourseError
 from . import isolation as ways
 from .limits import Limits
+from .nbval_cells import NO_KERNEL
 from .provisioner import IMPORTS, Settings
 from .records import CRASH, CellOutcome
 
@@ -46,6 +47,9 @@ def run(
     CourseError
         When the ``isolation`` asked for cannot be had, or no session can be started.
     """
+    empty = [name for name in notebooks if not _code_cells(notebooks[name])]
+    yield from ((name, []) for name in empty)
+    notebooks = {name: one for name, one in notebooks.items() if name not in empty}
     if not notebooks:
         return
     folder = Path(tempfile.mkdtemp(prefix="batch-by-batch-"))
@@ -65,6 +69,10 @@ def run(
                 session.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _code_cells(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def _imports(notebooks: Mapping[str, Any]) -> tuple[str, ...]:
@@ -118,7 +126,7 @@ class _Session:
         self._folder = folder
         self._limits = limits
         self._environment = environment
-        self._tries = 0
+        self._tries, self._any_done = 0, False
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._text = b""
@@ -167,7 +175,7 @@ class _Session:
         for line in lines:
             done = json.loads(line)
             self.left.remove(done["notebook"])
-            self._tries = 0
+            self._tries, self._any_done = 0, True
             yield done["notebook"], [_outcome(one) for one in done["outcomes"]]
 
     def given_up(self) -> Iterator[tuple[str, list[CellOutcome]]]:
@@ -178,7 +186,8 @@ class _Session:
         if self._tries == 1:
             return
         log = (self._folder / "session.log").read_text(encoding="utf-8", errors="replace")
-        if self._tries > 2:
+        assert self._process is not None
+        if self._tries > 2 or (self._process.returncode == NO_KERNEL and not self._any_done):
             raise CourseError(f"no grading session could be run; its last words: {log[-800:]}")
         file = self.left.pop(0)
         notebook = json.loads((self._folder / file).read_text(encoding="utf-8"))

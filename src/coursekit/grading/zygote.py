@@ -35,7 +35,7 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
-    for name in sys.argv[1].split(","):
+    for name in filter(None, sys.argv[1].split(",")):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     _rehearse()
