@@ -29,9 +29,11 @@ from coursekit.decoding import (
     continuous_batching,
     decode_by_recompute,
     decode_with_cache,
+    fit_seconds,
     multiplications_by_recompute,
     multiplications_with_cache,
     random_gpt,
+    scores_by_recompute,
     static_batching,
 )
 
@@ -79,6 +81,103 @@ def generate(theirs: torch.nn.Module, requests: Sequence[Request]) -> list[list[
     return [row[: request.num_new] for row, request in zip(new, requests, strict=True)]
 
 
+class Continuous:
+    """`generate_batch` of Transformers, its engine for continuous batching."""
+
+    def __init__(self, model: Gpt) -> None:
+        """The same weights, the same slots and blocks as the course's engine."""
+        self.theirs = in_transformers(model)
+        self.theirs.set_attn_implementation("paged|sdpa")
+        self.config = transformers.ContinuousBatchingConfig(
+            page_size=16, num_blocks=512, max_batch_tokens=512, max_requests_per_batch=SLOTS
+        )
+
+    def generation(self, num_new: int) -> object:
+        """Greedy, and no token that ends a text."""
+        return transformers.GenerationConfig(
+            max_new_tokens=num_new, do_sample=False, eos_token_id=-1, pad_token_id=0
+        )
+
+    def generate_batch(self, requests: Sequence[Request]) -> list[list[int]]:
+        """As it is called: one length for all, so what a request did not ask for is cut off."""
+        most = max(request.num_new for request in requests)
+        done = self.theirs.generate_batch(
+            [list(request.prompt) for request in requests],
+            generation_config=self.generation(most),
+            continuous_batching_config=self.config,
+        )
+        new = [result.generated_tokens for result in done.values()]
+        return [row[: request.num_new] for row, request in zip(new, requests, strict=True)]
+
+    def each_its_length(self, requests: Sequence[Request]) -> list[list[int]]:
+        """The manager inside `generate_batch`, which takes a length for each request."""
+        done: dict[str, list[int]] = {}
+        with self.theirs.continuous_batching_context_manager(
+            generation_config=self.generation(1), continuous_batching_config=self.config
+        ) as manager:
+            for request in requests:
+                manager.add_request(
+                    list(request.prompt), str(request.id), max_new_tokens=request.num_new
+                )
+            while len(done) < len(requests):
+                result = manager.get_result(timeout=1)
+                if result and result.is_finished():
+                    done[result.request_id] = result.generated_tokens
+                elif not result and not manager.is_running():
+                    raise SystemExit("the manager of transformers ended before its requests did")
+        return [done[str(request.id)] for request in requests]
+
+
+def cache_curve(config: GptConfig, lengths: Sequence[int], rounds: int) -> str:
+    """Times over the length, and what counted work predicts for them."""
+    model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
+    ways: dict[str, Way] = {}
+    for n in lengths:
+        request = Request(0, (1,), n)
+        ways[f"recompute {n}"] = lambda r=request: [decode_by_recompute(model, r)]
+        ways[f"cache {n}"] = lambda r=request: [decode_with_cache(model, r)]
+        if ways[f"recompute {n}"]() != ways[f"cache {n}"]():
+            raise SystemExit(f"recompute and cache give other tokens at {n}")
+    times = interleave(dict(ways), rounds=rounds, warm_up=1)
+    work = {
+        "recompute": [
+            (
+                n,
+                multiplications_by_recompute(config, length=n),
+                scores_by_recompute(config, length=n),
+            )
+            for n in lengths
+        ],
+        "cache": [(n, multiplications_with_cache(config, length=n)) for n in lengths],
+    }
+    taken, fitted, ahead = {}, {}, {}
+    for way, counts in work.items():
+        taken[way] = np.array([statistics.median(times[f"{way} {n}"]) for n in lengths])
+        fitted[way] = counts @ fit_seconds(counts, taken[way])
+        half = [i for i, n in enumerate(lengths) if 2 * n <= lengths[-1]]
+        costs = fit_seconds([counts[i] for i in half], taken[way][half])
+        ahead[way] = float((counts[-1] @ costs) / taken[way][-1] - 1)
+    predicted = fitted["recompute"] / fitted["cache"]
+    measured = [ratios(times, f"recompute {n}", f"cache {n}") for n in lengths]
+    off = predicted / [ratio[0] for ratio in measured] - 1
+    rows = [
+        [str(n), spread(ratio, 1), f"{guess:.1f}", f"{miss:+.0%}"]
+        for n, ratio, guess, miss in zip(lengths, measured, predicted, off, strict=True)
+    ]
+    about = (
+        f"## Recompute over cache against the length, {config.num_params / 1e6:.1f} million "
+        "weights\n\n"
+        "Predicted: seconds = a · passes + b · multiplications, with c · scores beside it for "
+        "recompute, all counted; a, b and c are fitted to the times over all lengths. The largest "
+        f"miss of the ratio is {np.abs(off).max():.0%} (within 20 % asked for: "
+        f"{'yes' if np.abs(off).max() <= 0.2 else 'no'}). A harder test, costs fitted up to "
+        f"{lengths[-1] // 2} tokens and used at {lengths[-1]}, misses the time of recompute by "
+        f"{ahead['recompute']:+.0%} and that of the cache by {ahead['cache']:+.0%}."
+    )
+    headers = ["tokens", "measured ratio", "predicted", "miss"]
+    return f"{about}\n\n{table(headers, rows)}"
+
+
 def single_stream(config: GptConfig, length: int, rounds: int) -> str:
     model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
     theirs, request = in_transformers(model), Request(0, (1,), length)
@@ -101,7 +200,8 @@ def single_stream(config: GptConfig, length: int, rounds: int) -> str:
 
 def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
     model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
-    theirs, rng = in_transformers(model), np.random.default_rng(1)
+    theirs, continuous = in_transformers(model), Continuous(model)
+    rng = np.random.default_rng(1)
     most = config.context_length // 2
     requests = [
         Request(
@@ -129,6 +229,10 @@ def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
         "transformers generate, static": lambda: [
             row for group in groups for row in generate(theirs, group)
         ],
+        "transformers generate_batch": lambda: continuous.generate_batch(requests),
+        "transformers generate_batch, a length for each": lambda: continuous.each_its_length(
+            requests
+        ),
     }
     times = timed(ways, rounds)
     paged = continuous_batching(model, requests, **pages)
@@ -143,7 +247,17 @@ def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
         f"{config.num_params / 1e6:.1f} million weights\n\n"
         f"Steps: {', '.join(f'{name} {count}' for name, count in steps.items())}. Most cache held, "
         f"in tokens: blocks of 16 {paged.peak_reserved}, a reserved row for each slot {reserved} "
-        f"({reserved / paged.peak_reserved:.1f} times as much)."
+        f"({reserved / paged.peak_reserved:.1f} times as much).\n\n"
+        "`generate_batch` takes one length for all requests, here the longest, and is cut as "
+        "`generate` is; the manager inside it takes a length for each, which is its best case.\n\n"
+        "“Course, continuous, paged” is "
+        + ", ".join(
+            f"{spread(ratios(times, name, 'course, continuous, paged'), 1)} times as fast as "
+            f"“{name}”"
+            for name in times
+            if name.startswith("transformers")
+        )
+        + "."
     )
     return about + "\n\n" + results(times, total, "course, static")
 
@@ -179,9 +293,10 @@ def main() -> None:
     )
     parts = [
         about,
-        single_stream(small, 256, rounds=3),
+        cache_curve(small, (16, 32, 64, 96, 128, 192, 256), rounds=7),
+        single_stream(small, 256, rounds=5),
         single_stream(large, 96, rounds=3),
-        many_requests(small, 48, rounds=3),
+        many_requests(small, 48, rounds=7),
         many_requests(large, 24, rounds=3),
     ]
     write_report("decoding", "Decoding", ["numpy", "torch", "transformers"], parts)
