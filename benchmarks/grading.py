@@ -218,7 +218,8 @@ def main() -> None:
         row = [f"{minute:.1f}", _spread(faster), f"{cost:.2f}", _spread(cheaper)]
         rows.append([way, str(ways[way][0]), *row])
     text = (
-        f"{given.rounds} rounds, the graders in random order in each. Ratios are to nbgrader in "
+        f"Options: `--submissions {given.submissions} --peers {peers} --rounds {given.rounds}`. "
+        "The graders took turns in random order. Ratios are to nbgrader in "
         "the same round: median, and range where there is more than one. Start-up counts, and for "
         "ours the runs of the solved notebook and of the known mistakes; the making of releases "
         "does not. Load on the machine bends the rates, and favors two jobs over one."
