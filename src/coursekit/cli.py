@@ -249,12 +249,10 @@ def grade(**order: Any) -> None:
     with Progress(
         *columns, *clocks, console=ERRORS, transient=True, disable=not ERRORS.is_terminal
     ) as progress:
-        bars: dict[str, TaskID] = {}
+        bar = progress.add_task("notebooks", total=None)
 
-        def show(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=total, completed=done)
-            progress.update(bars[what], completed=done)
+        def show(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
 
         try:
             results = command.grade_all(

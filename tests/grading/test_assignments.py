@@ -90,7 +90,7 @@ def test_there_is_an_assignment_for_every_part_of_the_course():
 @every_question
 def test_the_solution_earns_every_point_and_the_stub_none(assignment, question, references):
     known = references[assignment.name]
-    scoring.verify(question, known)
+    scoring.verify(question, known.solved)
     solved = scoring.score(question, known.solved, known)
     blank = scoring.score(question, run(assignment, stubs(assignment)), known)
     assert solved.points == solved.out_of >= 2
@@ -159,7 +159,7 @@ def test_other_hidden_inputs_give_the_same_verdicts(assignment):
                 assert _run_cell(name, cell["source"], wrong).status == EXCEPTION, mistake.name
         known = reference(other)
         for question in other.questions:
-            scoring.verify(question, known)
+            scoring.verify(question, known.solved)
             assert scoring.score(question, known.solved, known).points
         assert solved == solutions(assignment)
 

@@ -1,7 +1,6 @@
 """Files in, results out: the whole way but the kernels."""
 
 import dataclasses
-import json
 
 import pytest
 
@@ -142,6 +141,4 @@ def test_a_solved_notebook_that_fails_is_refused(hand_in, graded, in_process):
 def test_progress_counts_every_notebook(folder, warm_up, graded):
     seen = []
     graded(folder, warm_up, on_progress=lambda *said: seen.append(said))
-    assert seen[0] == ("solved notebook", 0, 1)
-    assert seen[-1] == ("students' notebooks", 4, 4)
-    assert json.dumps(seen)
+    assert seen == [(done, 4) for done in range(5)]  # who hands in the solution runs with it

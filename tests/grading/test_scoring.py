@@ -122,10 +122,10 @@ def test_points_by_hand():
 
 
 def test_a_reference_with_a_gap_is_refused():
-    verify(MEAN, REFERENCE)
+    verify(MEAN, REFERENCE.solved)
     gap = Reference(REFERENCE.solved | outcome("mean_check", 1.5, 4, 287), {})
     with pytest.raises(CourseError, match="assertion 4 of check 'mean_check' gives no reference"):
-        verify(MEAN, gap)
+        verify(MEAN, gap.solved)
     crashed = Reference({"mean_check": CellOutcome("mean_check", CRASH, {}, "SIGSEGV")}, {})
     with pytest.raises(CourseError, match=r"ended the Python process \(SIGSEGV\)"):
-        verify(MEAN, crashed)
+        verify(MEAN, crashed.solved)

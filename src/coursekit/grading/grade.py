@@ -15,7 +15,7 @@ from ..errors import CourseError
 from . import matching, probes, schema, submissions
 from .gradebook import ByHand
 from .lateness import LateRule
-from .records import RAN, Answer, Assignment, CellOutcome, Question
+from .records import Answer, Assignment, CellOutcome, Question
 from .results import Graded, QuestionAbout, Results
 from .scoring import Reference, score, verify
 from .store import Store
@@ -24,8 +24,8 @@ from .submissions import Submission
 Run = Callable[[Mapping[str, Any]], Iterable[tuple[str, list[CellOutcome]]]]
 """Runs notebooks by name and yields each one's outcomes when it is done: `running.run`, bound."""
 
-Progress = Callable[[str, int, int], None]
-"""Told what is going on, how many notebooks of it are done, and how many there are."""
+Progress = Callable[[int, int], None]
+"""Told how many notebooks are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def grade(
     safe: bool,
     late: LateRule | None = None,
     by_hand: Mapping[tuple[str, str], ByHand] | None = None,
-    on_progress: Progress = lambda what, done, total: None,
+    on_progress: Progress = lambda done, total: None,
 ) -> Results:
     """Grade the submissions in ``places``. What ``store`` knows does not run again.
 
@@ -61,9 +61,20 @@ def grade(
     """
     found = submissions.find(places)
     prepared = [_prepare(submission, assignment) for submission in found]
-    reference = _reference(assignment, store, run, on_progress)
+    solved, mistaken = _solved_and_mistaken(assignment)
     notebooks = [one.notebook for one in prepared if one.notebook is not None]
-    _run_missing("students' notebooks", notebooks, store, run, on_progress)
+    others = [*mistaken.values(), *notebooks]
+    _run_missing(assignment, solved, others, store, run, on_progress)
+    reference = Reference(
+        store.outcomes(solved),
+        {
+            question.name: {
+                mistake.name: store.outcomes(mistaken[question.name, mistake.name])
+                for mistake in question.mistakes
+            }
+            for question in assignment.questions
+        },
+    )
     return Results(
         assignment=assignment.name,
         title=_title(assignment),
@@ -125,31 +136,16 @@ def _is_of(assignment: Assignment, notebook: Any, answers: Sequence[Answer]) -> 
         )
 
 
-def _reference(assignment: Assignment, store: Store, run: Run, on_progress: Progress) -> Reference:
-    """Run the solved notebook, and once more with each of the known mistakes in it."""
+def _solved_and_mistaken(assignment: Assignment) -> tuple[Any, dict[tuple[str, str], Any]]:
+    """The solved notebook, and by question and mistake one with each known mistake in it."""
     solved = matching.assemble(assignment, _solved(assignment), [])
-    mistaken = {
+    return solved, {
         (question.name, mistake.name): matching.assemble(
             assignment, _solved(assignment, **{question.name: mistake.source}), []
         )
         for question in assignment.questions
         for mistake in question.mistakes
     }
-    failed = _run_missing("solved notebook", [solved], store, run, on_progress, only_what_ran=True)
-    reference = Reference({one.grade_id: one for one in failed} | store.outcomes(solved), {})
-    for question in assignment.questions:
-        verify(question, reference)
-    _run_missing("known mistakes", list(mistaken.values()), store, run, on_progress)
-    return Reference(
-        reference.solved,
-        {
-            question.name: {
-                mistake.name: store.outcomes(mistaken[question.name, mistake.name])
-                for mistake in question.mistakes
-            }
-            for question in assignment.questions
-        },
-    )
 
 
 def _solved(assignment: Assignment, **instead: str) -> list[Answer]:
@@ -161,36 +157,39 @@ def _solved(assignment: Assignment, **instead: str) -> list[Answer]:
 
 
 def _run_missing(
-    what: str,
-    notebooks: Sequence[Any],
+    assignment: Assignment,
+    solved: Any,
+    others: Sequence[Any],
     store: Store,
     run: Run,
     on_progress: Progress,
-    *,
-    only_what_ran: bool = False,
-) -> list[CellOutcome]:
+) -> None:
     """Run what the store does not know, equal notebooks once, and keep each as it is done.
 
-    With ``only_what_ran`` a cell that failed is not kept but returned, and tried again next time.
+    The solved notebook comes first, and is kept only if it gives a reference for everything. All
+    go through one call of ``run``, because to start its sessions takes longer than many notebooks.
     """
-    whole = {store.name(notebook): notebook for notebook in notebooks}
+    whole = {store.name(notebook): notebook for notebook in [solved, *others]}
     missing = {
         name: shorter
         for name, notebook in whole.items()
         if (shorter := store.missing(notebook)) is not None
     }
     done = len(whole) - len(missing)
-    on_progress(what, done, len(whole))
-    failed: list[CellOutcome] = []
-    if not missing:
-        return failed
-    for name, outcomes in run(missing):
-        tried = [one for one in outcomes if only_what_ran and one.status != RAN]
-        store.keep(whole[name], [one for one in outcomes if one not in tried])
-        failed += tried
+    on_progress(done, len(whole))
+    if store.name(solved) not in missing:
+        _verify(assignment, store.outcomes(solved))
+    for name, outcomes in run(missing) if missing else ():
+        if name == store.name(solved):
+            _verify(assignment, store.outcomes(solved) | {one.grade_id: one for one in outcomes})
+        store.keep(whole[name], outcomes)
         done += 1
-        on_progress(what, done, len(whole))
-    return failed
+        on_progress(done, len(whole))
+
+
+def _verify(assignment: Assignment, solved: Mapping[str, CellOutcome]) -> None:
+    for question in assignment.questions:
+        verify(question, solved)
 
 
 def _graded(

@@ -85,7 +85,7 @@ def asked(check: Check) -> Mapping[int, Asked]:
     return found
 
 
-def verify(question: Question, reference: Reference) -> None:
+def verify(question: Question, solved: Outcomes) -> None:
     """Make sure that the solved notebook gave a value for every assertion of ``question``.
 
     Raises
@@ -96,7 +96,7 @@ def verify(question: Question, reference: Reference) -> None:
     for check in question.checks:
         if check.manual:
             continue
-        outcome = reference.solved.get(check.grade_id)
+        outcome = solved.get(check.grade_id)
         if outcome is None or outcome.status != RAN:
             how = ENDED[outcome.status if outcome else NOT_RUN]
             said = f" ({outcome.message})" if outcome and outcome.message else ""

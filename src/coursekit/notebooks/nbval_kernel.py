@@ -28,6 +28,10 @@ FLOOD_BYTES = 100_000_000
 MESSAGE_BYTES = 64_000_000
 """A larger message closes the connection, which is made anew."""
 MESSAGES_WAITING = 16
+CONNECT_MILLISECONDS = 5
+"""Between two tries to reach a kernel that is not there yet; ZeroMQ would wait 100."""
+FIRST_ANSWER_SECONDS = 0.05
+"""How long an answer is awaited before the question is put again, for the first was too early."""
 LOOK_SECONDS = 0.1
 """How often the kernel is looked at while its reply is awaited."""
 INTERRUPT_SECONDS = 2.0
@@ -82,6 +86,7 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
         self.kc = self.km.client()
         self.kc.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.kc.context.setsockopt(zmq.RCVHWM, MESSAGES_WAITING)
+        self.kc.context.setsockopt(zmq.RECONNECT_IVL, CONNECT_MILLISECONDS)
         self.kc.start_channels(hb=False)
         try:
             self._ensure_iopub_up(startup_timeout)
@@ -95,8 +100,8 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
         while time.monotonic() < end:
             request = self.kc.kernel_info()
             with contextlib.suppress(Empty):
-                self.await_idle(request, 0.3)
-                self.await_reply(request, timeout=0.3)
+                self.await_idle(request, FIRST_ANSWER_SECONDS)
+                self.await_reply(request, timeout=FIRST_ANSWER_SECONDS)
                 return
             if not self.is_alive():
                 raise RuntimeError("the kernel died while it started")
