@@ -1,33 +1,10 @@
-"""Run the GPU kernel in Triton's interpreter: JSON cases on stdin, largest errors on stdout.
-
-A process of its own, because Triton decides at its first import whether kernels are interpreted.
-"""
-
-import json
-import os
-import sys
-import warnings
-
-os.environ["TRITON_INTERPRET"] = "1"
+"""The forward kernel in Triton's interpreter, beside float64: see the fixture `interpret`."""
 
 import torch
-from triton.runtime import interpreter
+from triton_interpreter import answer
 
 from coursekit.attention import tiled_attention
 from coursekit.pytorch.triton_attention import triton_attention
-
-warnings.simplefilter("error")
-multiply = interpreter.InterpreterBuilder.create_dot
-
-
-def multiply_bfloat16_too(self, a, b, *rest):
-    """The interpreter holds bfloat16 as bits, and its product would multiply the bits."""
-    if a.dtype.scalar.is_bf16():
-        a, b = (self.cast_impl(each, interpreter.tl.float32) for each in (a, b))
-    return multiply(self, a, b, *rest)
-
-
-interpreter.InterpreterBuilder.create_dot = multiply_bfloat16_too
 
 
 def tensors(case, dtype):
@@ -54,5 +31,4 @@ def largest_errors(case, dtype):
 
 
 if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    json.dump([largest_errors(case, getattr(torch, name)) for case, name in asked], sys.stdout)
+    answer(largest_errors)

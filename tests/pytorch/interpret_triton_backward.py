@@ -1,13 +1,8 @@
-"""Run the backward kernels in Triton's interpreter: JSON cases on stdin, errors on stdout."""
-
-import json
-import os
-import sys
-
-os.environ["TRITON_INTERPRET"] = "1"
+"""The backward kernels in Triton's interpreter, beside float64: see the fixture `interpret`."""
 
 import torch
 from interpret_triton_attention import tensors
+from triton_interpreter import answer
 
 from coursekit.attention import tiled_attention, tiled_attention_backward
 from coursekit.pytorch.triton_attention import triton_attention
@@ -30,5 +25,4 @@ def largest_errors(case, dtype):
 
 
 if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    json.dump([largest_errors(case, getattr(torch, name)) for case, name in asked], sys.stdout)
+    answer(largest_errors)

@@ -1,33 +1,10 @@
-"""Run the paged decode kernel in Triton's interpreter: JSON cases on stdin, errors on stdout.
-
-A process of its own, because Triton decides at its first import whether kernels are interpreted.
-"""
-
-import json
-import os
-import sys
-import warnings
-
-os.environ["TRITON_INTERPRET"] = "1"
+"""The paged decode kernel in Triton's interpreter: see the fixture `interpret`."""
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from triton.runtime import interpreter
+from triton_interpreter import answer
 
 from coursekit.pytorch.triton_decoding import paged_decode
-
-warnings.simplefilter("error")
-multiply = interpreter.InterpreterBuilder.create_dot
-
-
-def multiply_bfloat16_too(self, a, b, *rest):
-    """The interpreter holds bfloat16 as bits, and its product would multiply the bits."""
-    if a.dtype.scalar.is_bf16():
-        a, b = (self.cast_impl(each, interpreter.tl.float32) for each in (a, b))
-    return multiply(self, a, b, *rest)
-
-
-interpreter.InterpreterBuilder.create_dot = multiply_bfloat16_too
 
 
 def pages(case, dtype):
@@ -73,5 +50,4 @@ def largest_error(case, dtype):
 
 
 if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    json.dump([largest_error(case, getattr(torch, name)) for case, name in asked], sys.stdout)
+    answer(largest_error)

@@ -1,15 +1,8 @@
-"""The GPU kernel: interpreted here, compiled for GPUs that are not here, run where there is one.
+"""The forward kernel: interpreted, compiled for GPUs that are not here, run where there is one."""
 
-The interpreter executes each step of the kernel with NumPy. What it cannot show, that the kernel is
-something a GPU can run, the compiler shows: it makes machine code without a GPU.
-"""
-
-import json
 import os
 import subprocess
 import sys
-from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +12,6 @@ triton = pytest.importorskip("triton", reason="the kernel is written in Triton")
 from coursekit.attention import tiled_attention  # noqa: E402
 from coursekit.errors import CourseError, ShapeError  # noqa: E402
 from coursekit.pytorch.triton_attention import _forward, triton_attention  # noqa: E402
-
-SCRIPT = Path(__file__).parent / "interpret_triton_attention.py"
 
 # Name: heads, kv_heads, n, m, head_dim, causal, offset. Tiles are 128 × 64, in float32 64 × 32.
 CASES = {
@@ -39,17 +30,8 @@ TOLERANCE = {"float32": 2e-6, "float16": 2e-3, "bfloat16": 2e-2}  # a few units 
 
 
 @pytest.fixture(scope="module")
-def interpreted():
-    """The largest errors of every case in every type, all from one process."""
-    asked = list(product(CASES, TOLERANCE))
-    done = subprocess.run(
-        [sys.executable, SCRIPT],
-        input=json.dumps([(CASES[case], dtype) for case, dtype in asked]),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(asked, json.loads(done.stdout), strict=True))
+def interpreted(interpret):
+    return interpret("interpret_triton_attention.py", CASES, TOLERANCE)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -62,31 +44,14 @@ def test_interpreted_it_gives_the_float64_answer(interpreted, case, dtype):
 
 @pytest.mark.parametrize(("capability", "instruction"), [(80, "mma.sync"), (90, "wgmma")])
 @pytest.mark.parametrize("head_dim", [64, 128])
-def test_it_compiles_for_gpus_that_are_not_here(
-    capability, instruction, head_dim, monkeypatch, tmp_path
+def test_it_compiles_to_machine_code_with_tensor_cores(
+    compile_for_gpu, capability, instruction, head_dim
 ):
-    """To machine code of A100 and H100, with tensor cores, in the shared memory they have."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")  # the default; unset, it warns
-    arrays = dict.fromkeys(("query", "key", "value", "output"), "*bf16")
-    scalars = dict.fromkeys(_forward.arg_names, "i32") | {"scale": "fp32"}
+    """For A100 and H100, in the shared memory they have."""
+    kinds = dict.fromkeys(("query", "key", "value", "output"), "*bf16") | {"log_sum_exp": "*fp32"}
     sizes = {"HEAD_DIM": head_dim, "QUERY_TILE": 128, "KV_TILE": 64, "CAUSAL": True}
-    made = triton.compile(
-        ASTSource(
-            _forward,
-            scalars | arrays | {"log_sum_exp": "*fp32"} | dict.fromkeys(sizes, "constexpr"),
-            sizes,
-            {(place,): [["tt.divisibility", 16]] for place in range(5)},
-        ),
-        target=GPUTarget("cuda", capability, 32),
-        options={"num_warps": 8, "num_stages": 3},
-    )
+    made = compile_for_gpu(_forward, kinds, sizes, capability, num_warps=8, num_stages=3)
     assert instruction in made.asm["ptx"]
-    assert made.asm["cubin"]
-    assert made.metadata.shared <= 163 * 1024
 
 
 @pytest.mark.gpu

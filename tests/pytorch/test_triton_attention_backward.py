@@ -1,11 +1,5 @@
 """The backward kernels: interpreted here beside float64, compiled, run where there is a GPU."""
 
-import json
-import subprocess
-import sys
-from itertools import product
-from pathlib import Path
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="the kernels' inputs are tensors")
@@ -13,8 +7,6 @@ triton = pytest.importorskip("triton", reason="the kernels are written in Triton
 
 from coursekit.errors import ShapeError  # noqa: E402
 from coursekit.pytorch import triton_attention_backward as backward  # noqa: E402
-
-SCRIPT = Path(__file__).parent / "interpret_triton_backward.py"
 
 # Name: heads, kv_heads, n, m, head_dim, causal, offset. Tiles are 64 × 64, in float32 32 × 32.
 CASES = {
@@ -32,17 +24,8 @@ TOLERANCE = {"float32": 4e-6, "float16": 8e-3, "bfloat16": 8e-2}
 
 
 @pytest.fixture(scope="module")
-def interpreted():
-    """The largest errors of every case in every type, all from one process."""
-    asked = list(product(CASES, TOLERANCE))
-    done = subprocess.run(
-        [sys.executable, SCRIPT],
-        input=json.dumps([(CASES[case], dtype) for case, dtype in asked]),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(asked, json.loads(done.stdout), strict=True))
+def interpreted(interpret):
+    return interpret("interpret_triton_backward.py", CASES, TOLERANCE)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -51,27 +34,16 @@ def test_interpreted_they_give_the_float64_gradients(interpreted, case, dtype):
     assert max(interpreted[case, dtype]) < TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("kernel", ["_grad_query", "_grad_key_value"])
-def test_they_compile_for_a_gpu_that_is_not_here(kernel, monkeypatch, tmp_path):
-    """To machine code of an H100, with tensor cores, in the shared memory it has."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")  # the default; unset, it warns
-    function = getattr(backward, kernel)
+@pytest.mark.parametrize(
+    ("kernel", "results"),
+    [("_grad_query", ["grad_query"]), ("_grad_key_value", ["grad_key", "grad_value"])],
+)
+def test_they_compile_to_machine_code_with_tensor_cores(compile_for_gpu, kernel, results):
+    kinds = dict.fromkeys(["query", "key", "value", "grad_output", *results], "*bf16")
+    kinds |= dict.fromkeys(("log_sum_exp", "row_sums"), "*fp32")
     sizes = {"HEAD_DIM": 128, "QUERY_TILE": 64, "KV_TILE": 64, "CAUSAL": True}
-    scalars = {"num_rows": "i32", "num_keys": "i32", "group": "i32", "offset": "i32"}
-    kinds = dict.fromkeys(function.arg_names, "*bf16") | scalars | {"scale": "fp32"}
-    kinds |= dict.fromkeys(("log_sum_exp", "row_sums"), "*fp32") | dict.fromkeys(sizes, "constexpr")
-    divisible = {(place,): [["tt.divisibility", 16]] for place in range(7)}
-    made = triton.compile(
-        ASTSource(function, kinds, sizes, divisible),
-        target=GPUTarget("cuda", 90, 32),
-        options={"num_warps": 4},
-    )
+    made = compile_for_gpu(getattr(backward, kernel), kinds, sizes, num_warps=4)
     assert "mma" in made.asm["ptx"]
-    assert made.metadata.shared <= 163 * 1024
 
 
 @pytest.mark.gpu

@@ -1,11 +1,5 @@
 """The paged decode kernel: interpreted here beside gather and SDPA, run where there is a GPU."""
 
-import json
-import subprocess
-import sys
-from itertools import product
-from pathlib import Path
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="the kernel's inputs are tensors")
@@ -13,8 +7,6 @@ triton = pytest.importorskip("triton", reason="the kernel is written in Triton")
 
 from coursekit.errors import CourseError, ShapeError  # noqa: E402
 from coursekit.pytorch.triton_decoding import _decode, paged_decode  # noqa: E402
-
-SCRIPT = Path(__file__).parent / "interpret_triton_decoding.py"
 
 # Name: heads, kv_heads, head_dim, block_size, lengths, parts.
 CASES = {
@@ -31,17 +23,8 @@ TOLERANCE = {"float32": 2e-6, "float16": 2e-3, "bfloat16": 2e-2}  # a few units 
 
 
 @pytest.fixture(scope="module")
-def interpreted():
-    """The largest error of every case in every type, all from one process."""
-    asked = list(product(CASES, TOLERANCE))
-    done = subprocess.run(
-        [sys.executable, SCRIPT],
-        input=json.dumps([(CASES[case], dtype) for case, dtype in asked]),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(asked, json.loads(done.stdout), strict=True))
+def interpreted(interpret):
+    return interpret("interpret_triton_decoding.py", CASES, TOLERANCE)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -50,30 +33,13 @@ def test_interpreted_it_gives_what_gathering_gives(interpreted, case, dtype):
     assert interpreted[case, dtype] < TOLERANCE[dtype]
 
 
-def test_it_compiles_for_a_gpu_that_is_not_here(monkeypatch, tmp_path):
-    """To machine code of an H100, with tensor cores."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")  # the default; unset, it warns
-    kinds = dict.fromkeys(_decode.arg_names, "i32") | {"scale": "fp32"}
-    kinds |= dict.fromkeys(("query", "keys", "values"), "*bf16")
+def test_it_compiles_to_machine_code_with_tensor_cores(compile_for_gpu):
+    kinds = dict.fromkeys(("query", "keys", "values"), "*bf16")
     kinds |= dict.fromkeys(("output", "log_sum_exp"), "*fp32")
     kinds |= dict.fromkeys(("tables", "lengths"), "*i64")
     sizes = {"HEAD_DIM": 128, "BLOCK": 16, "GROUP": 8, "ROWS": 16}
-    made = triton.compile(
-        ASTSource(
-            _decode,
-            kinds | dict.fromkeys(sizes, "constexpr"),
-            sizes,
-            {(place,): [["tt.divisibility", 16]] for place in range(7)},
-        ),
-        target=GPUTarget("cuda", 90, 32),
-        options={"num_warps": 4},
-    )
+    made = compile_for_gpu(_decode, kinds, sizes, num_warps=4)
     assert "mma" in made.asm["ptx"]
-    assert made.asm["cubin"]
 
 
 @pytest.mark.gpu
