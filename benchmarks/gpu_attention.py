@@ -1,4 +1,4 @@
-"""The course's two Triton kernels beside PyTorch's own, on whatever CUDA GPU is here.
+"""The course's three Triton kernels beside PyTorch's own, on whatever CUDA GPU is here.
 
     python benchmarks/gpu_attention.py
 
@@ -53,6 +53,20 @@ def forced(backend: SDPBackend, q: Tensor, k: Tensor, v: Tensor, *, causal: bool
         return scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
+def rates_table(
+    title: str, seq_len: int, causal: bool, rates: dict[str, float], errors: dict[str, float]
+) -> str:
+    """Rates and errors of every way, the fastest first."""
+    best = max(rate for name, rate in rates.items() if name in BACKENDS)
+    rows = [
+        [name, f"{rate:.0f}", f"{rate / best:.0%}", f"{errors[name]:.0e}"]
+        for name, rate in sorted(rates.items(), key=lambda item: -item[1])
+    ]
+    headers = ["way", "TFLOP/s", "of the best SDPA", "off from float64"]
+    masked = "causal" if causal else "not causal"
+    return f"## {title}, bfloat16, {seq_len} tokens, {masked}\n\n{table(headers, rows)}"
+
+
 def forward(seq_len: int, *, causal: bool) -> str:
     """Every way in TFLOP/s; with a causal mask half of the products count."""
     from coursekit.pytorch.triton_attention import triton_attention
@@ -73,14 +87,41 @@ def forward(seq_len: int, *, causal: bool) -> str:
         except RuntimeError:
             continue  # PyTorch has no such backend for this GPU
         rates[name] = flop / seconds(run) / 1e12
-    best = max(rate for name, rate in rates.items() if name in BACKENDS)
-    rows = [
-        [name, f"{rate:.0f}", f"{rate / best:.0%}", f"{errors[name]:.0e}"]
-        for name, rate in sorted(rates.items(), key=lambda item: -item[1])
-    ]
-    headers = ["way", "TFLOP/s", "of the best SDPA", "off from float64"]
-    title = f"## Forward, bfloat16, {seq_len} tokens, {'causal' if causal else 'not causal'}"
-    return f"{title}\n\n{table(headers, rows)}"
+    return rates_table("Forward", seq_len, causal, rates, errors)
+
+
+def backward(seq_len: int, *, causal: bool) -> str:
+    """Every backward pass in TFLOP/s: five products where the forward pass has two."""
+    from coursekit.pytorch.triton_attention import triton_attention
+    from coursekit.pytorch.triton_attention_backward import triton_attention_backward
+
+    shape = (4, BATCH, HEADS, seq_len, HEAD_DIM)
+    *inputs, grad = torch.randn(shape, device="cuda", dtype=torch.bfloat16)
+    flop = 10 * BATCH * HEADS * seq_len**2 * HEAD_DIM / (2 if causal else 1)
+    leaves = [each.requires_grad_() for each in inputs]
+    doubles = [each[:, :1].detach().double().requires_grad_() for each in inputs]
+    output = forced(SDPBackend.MATH, *doubles, causal=causal)
+    exact = torch.autograd.grad(output, doubles, grad[:, :1].double())
+    kept = triton_attention(*(each.detach() for each in inputs), causal=causal)
+    ways: dict[str, Callable[[], tuple[Tensor, ...]]] = {
+        "course, Triton": lambda: triton_attention_backward(
+            grad, *(each.detach() for each in inputs), *kept, causal=causal
+        )
+    }
+    rates, errors = {}, {}
+    for name, backend in BACKENDS.items():
+        try:
+            output = forced(backend, *leaves, causal=causal)
+        except RuntimeError:
+            continue  # PyTorch has no such backend for this GPU
+        ways[name] = lambda output=output: torch.autograd.grad(
+            output, leaves, grad, retain_graph=True
+        )
+    for name, run in ways.items():
+        pairs = zip(run(), exact, strict=True)
+        errors[name] = max(float((ours[:, :1].double() - e).abs().max()) for ours, e in pairs)
+        rates[name] = flop / seconds(run) / 1e12
+    return rates_table("Backward", seq_len, causal, rates, errors)
 
 
 def gather_and_sdpa(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor) -> Tensor:
@@ -137,6 +178,7 @@ def main() -> None:
     )
     parts = [about]
     parts += [forward(n, causal=causal) for n in (2048, 8192) for causal in (True, False)]
+    parts += [backward(n, causal=causal) for n in (2048, 8192) for causal in (True, False)]
     parts.append(decode(copy, sequences=64, kv_heads=8, context=8192))
     write_report("gpu_attention", "Attention on a GPU", ["torch", "triton"], parts)
 
