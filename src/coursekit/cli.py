@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from .errors import CourseError, MissingPackageError
+from .grading.limits import Limits
 from .notebooks import execution, problems, repository
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -236,7 +237,14 @@ def release(assignments: Sequence[str], out: Path) -> None:
     "--manual", type=click.Path(path_type=Path), metavar="CSV", help="DIR/manual.csv unless told."
 )
 @click.option("--seed", type=click.IntRange(0), help="Other inputs for the hidden checks.")
-def grade(**order: Any) -> None:
+@click.option(
+    "--seconds-cell",
+    type=click.FloatRange(0, min_open=True),
+    default=Limits.seconds_cell,
+    show_default=True,
+    help="After which a cell is stopped.",
+)
+def grade(seconds_cell: float, **order: Any) -> None:
     """Grade SUBMISSIONS, notebooks or folders of them, and write gradebook and feedback into DIR.
 
     Stopped in the middle, the same command goes on where it was. Exit codes: 0 all graded, 1 some
@@ -256,7 +264,12 @@ def grade(**order: Any) -> None:
 
         try:
             results = command.grade_all(
-                command.Order(places=order.pop("submissions"), **order), on_progress=show
+                command.Order(
+                    places=order.pop("submissions"),
+                    limits=Limits(seconds_cell=seconds_cell),
+                    **order,
+                ),
+                on_progress=show,
             )
         except KeyboardInterrupt:
             raise CourseError(

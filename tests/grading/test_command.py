@@ -222,3 +222,14 @@ def test_another_seed_gives_the_hidden_checks_other_inputs(course, monkeypatch):
     for order in ((), ("--seed", 7)):
         assert grade(course / "notebooks", *order).exit_code == 2
     assert graded == [0, 7]
+
+
+def test_the_time_for_a_cell_is_told(course, hand_in, monkeypatch, in_process):
+    limits = []
+    monkeypatch.setattr(
+        command, "_runner", lambda order, name: limits.append(order.limits) or in_process
+    )
+    assert grade(hand_in(ada=submitted()), "--seconds-cell", "2.5").exit_code == 0
+    assert grade(hand_in(ada=submitted())).exit_code == 0
+    assert [one.seconds_cell for one in limits] == [2.5, 30.0]
+    assert grade(hand_in(ada=submitted()), "--seconds-cell", "0").exit_code == 2

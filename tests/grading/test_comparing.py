@@ -76,6 +76,12 @@ def test_equal(one, other):
         (error("ValueError", "7"), 1, "it raised ValueError", "it raised ValueError: 7"),
         (error("Secret_7"), 1, "it raised an exception", "it raised Secret_7"),
         ({"type": "other", "name": "Net"}, 1, "it is not a number", "it is something that cannot"),
+        (
+            {"type": "other", "name": "Net"},
+            {"type": "other", "name": "Net"},
+            "the value is wrong",
+            "it is something that cannot be compared where something that cannot be compared is",
+        ),
     ],
 )
 def test_different_with_a_reason(one, other, general, detail):

@@ -34,7 +34,8 @@ def difference(given: Json, wanted: Json, *, tolerance: float) -> Difference | N
     Floats may differ by ``tolerance`` times the largest magnitude in the wanted list or array (1
     where all of it is 0). Not a number equals itself, an infinity itself. Truth values, numbers,
     strings, lists, tuples, arrays and tensors are kept apart, and so are shapes; int and float are
-    not, nor is their precision. Never raises, whatever ``given`` holds.
+    not, nor is their precision. What cannot be compared differs from everything. Never raises,
+    whatever ``given`` holds.
     """
     kind, asked = _kind(given), _kind(wanted)
     if kind == "error" and not (asked == "error" and given == wanted):
@@ -149,7 +150,7 @@ def _number(value: Json) -> float | None:
 
 
 def _same_scalar(given: Json, wanted: Json, slack: float) -> bool:
-    if _kind(given) != _kind(wanted):
+    if _kind(given) != _kind(wanted) or _kind(wanted) == "other":
         return False
     if _kind(wanted) != "number" or (isinstance(given, int) and isinstance(wanted, int)):
         return bool(given == wanted)

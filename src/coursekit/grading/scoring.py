@@ -8,6 +8,7 @@ warned about plays no part.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -99,7 +100,7 @@ def verify(question: Question, solved: Outcomes) -> None:
         outcome = solved.get(check.grade_id)
         if outcome is None or outcome.status != RAN:
             how = ENDED[outcome.status if outcome else NOT_RUN]
-            said = f" ({outcome.message})" if outcome and outcome.message else ""
+            said = f" ({outcome.message})" if outcome and outcome.message else ""  # for instructors
             raise CourseError(
                 f"check {check.grade_id!r} gives no reference, because in the solved notebook "
                 f"{how}{said}; mend the solved notebook."
@@ -111,6 +112,11 @@ def verify(question: Question, solved: Outcomes) -> None:
                     f"assertion {number} of check {check.grade_id!r} gives no reference value in "
                     f"the solved notebook (it gave {_error_name(value) or 'nothing'}); mend the "
                     "solved notebook."
+                )
+            if difference(value, value, tolerance=check.tolerance):
+                raise CourseError(
+                    f"assertion {number} of check {check.grade_id!r} asks for something that "
+                    "cannot be compared; let it ask for numbers, text, arrays or lists of them."
                 )
 
 
@@ -154,8 +160,18 @@ def _no_answer(question: Question, outcomes: Outcomes, answer: Answer | None) ->
     own = outcomes.get(question.answer_id)
     if own is None or own.status == RAN:
         return ""
-    said = f": {own.message}" if own.message else ""
-    return f"the answer cell did not run, because {ENDED[own.status]}{said}"
+    return f"the answer cell did not run, because {_ended(own)}"
+
+
+def _ended(outcome: CellOutcome) -> str:
+    """How a cell ended, and the type of an exception that Python has.
+
+    What it said is left out: code that has seen the hidden inputs of one question could say them
+    in an exception of the next.
+    """
+    name = outcome.message.partition(":")[0]
+    known = outcome.status == EXCEPTION and isinstance(getattr(builtins, name, None), type)
+    return f"{ENDED[outcome.status]}{f' ({name})' if known else ''}"
 
 
 def _check(check: Check, outcomes: Outcomes, solved: CellOutcome, why_none: str) -> CheckScore:
@@ -180,8 +196,7 @@ def _why_not(
 ) -> str:
     """Why one assertion is not met; empty when it is."""
     if outcome.status != RAN:
-        said = "" if what.hidden or not outcome.message else f" ({outcome.message})"
-        return why_none or f"{ENDED[outcome.status]}{said}"
+        return why_none or _ended(outcome)
     if number not in outcome.emitted:
         return why_none or "no value came back"
     found = difference(outcome.emitted[number], solved.emitted[number], tolerance=check.tolerance)
