@@ -3,6 +3,9 @@
 import io
 import json
 import re
+import subprocess
+import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -138,3 +141,39 @@ class InProcess:
 @pytest.fixture
 def in_process():
     return InProcess()
+
+
+def _start(*command):
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture
+def two_workers(tmp_path):
+    """The address of a scheduler, and its two workers' processes."""
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    file = tmp_path / "scheduler.json"
+    here = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+    scheduler = _start("distributed.cli.dask_scheduler", *here, "--no-dashboard")
+    processes = [scheduler]
+    try:
+        while not (file.exists() and file.read_text()):
+            assert scheduler.poll() is None
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+        folder = ("--local-directory", str(tmp_path))
+        workers = [
+            _start("distributed.cli.dask_worker", address, *options, *folder) for _ in range(2)
+        ]
+        processes += workers
+        from distributed import Client
+
+        with Client(address, timeout=20, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+        yield address, workers
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
