@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +178,18 @@ def two_workers(tmp_path):
         for process in processes:
             process.kill()
             process.wait()
+
+
+def left_after_a_minute(pids):
+    """Those of the processes that still run when a minute is over, or as soon as none does."""
+    end = time.monotonic() + 60
+    while (left := [pid for pid in pids if _runs(pid)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

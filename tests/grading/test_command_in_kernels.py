@@ -11,7 +11,7 @@ import pytest
 
 from coursekit.grading.guarding import descendants
 
-from .conftest import source_notebook, submitted
+from .conftest import left_after_a_minute, source_notebook, submitted
 
 MISTAKES = "# %% mean: sum\n# The sum was not divided.\ndef mean(x):\n    return sum(x)\n"
 STUDENTS = 6
@@ -67,10 +67,7 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(class_of_six):
     assert errors == (
         "coursekit: stopped; what was graded is kept, and the same command goes on from there.\n"
     )
-    end = time.monotonic() + 30
-    while any(_runs(pid) for pid in below) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(_runs(pid) for pid in below)
+    assert not left_after_a_minute(below)
     before = kept(class_of_six, "stopped")
     assert 4 <= len(before) < 2 + STUDENTS
 
@@ -82,13 +79,6 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(class_of_six):
     finished(grading(class_of_six, "undisturbed"))
     results = [class_of_six / out / "results.json" for out in ("stopped", "undisturbed")]
     assert results[0].read_bytes() == results[1].read_bytes()
-
-
-def _runs(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_on_a_cluster_the_command_gives_the_same_results(class_of_six, two_workers):

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -14,6 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from coursekit.errors import CourseError
 from coursekit.grading import guarding, isolation, landlock, running
 from coursekit.grading.records import EXCEPTION, RAN
+
+from .conftest import left_after_a_minute
 
 ABOUT = {"grade": False, "grade_id": "cell", "solution": True, "locked": False}
 
@@ -133,19 +134,7 @@ def test_a_session_that_is_stopped_leaves_nobody():
     below = set(guarding.descendants([os.getpid()])) - others
     assert below
     done.close()
-    end = time.monotonic() + 60
-    while any(_runs(pid) for pid in below) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(_runs(pid) for pid in below)
-
-
-def _runs(pid):
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except (OSError, ValueError):
-        return False
+    assert not left_after_a_minute(below)
 
 
 def test_a_session_that_dies_is_started_again(monkeypatch):
