@@ -74,8 +74,8 @@ def squared_norms(module: nn.Module, calls: list[Call]) -> dict[str, Tensor]:
     Agrees with `gradients`, and holds at most a few examples' gradients at a time.
     """
     if isinstance(module, nn.Linear) and len(calls) == 1 and calls[0][0].dim() == 2:
-        a, delta = (torch.linalg.vector_norm(factor, dim=1) for factor in calls[0])
-        return {"weight": (a * delta).square(), "bias": delta.square()}  # |δ aᵀ| = |δ| |a|
+        a, delta = map(_squares, calls[0])
+        return {"weight": a.mul_(delta), "bias": delta}  # |δ aᵀ| = |δ| |a|
     if isinstance(module, OUTER):
         a, delta = _factors(module, calls)
         return {"weight": _outer_squared_norms(a, delta), "bias": _squares(delta.sum(2))}
@@ -90,7 +90,7 @@ def squared_norms(module: nn.Module, calls: list[Call]) -> dict[str, Tensor]:
 def _squares(each: Tensor) -> Tensor:
     """The sum of squares of each row, shape ``(rows,)``."""
     norms: Tensor = torch.linalg.vector_norm(each.flatten(1), dim=1)
-    return norms.square()
+    return norms.square_()
 
 
 def _factors(module: nn.Linear | nn.Conv1d | nn.Conv2d, calls: list[Call]) -> tuple[Tensor, Tensor]:
