@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from . import noise as noisy
 from .advice import Split, best_split, candidates, equally_good, regret, relative_time, split
 from .budget import Budget
 from .memory import largest_safe, measure_memory
+from .race import Race
 from .records import Advice, Noise, Plan, Speed, Trial
 from .remarks import remarks
 from .speed import measure_speed
@@ -33,6 +35,7 @@ def plan(
     memory_bytes: float | None = None,
     world_size: int = 1,
     global_batch_size: int | None = None,
+    target_loss: float | None = None,
     seed: int = 0,
     on_progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -51,6 +54,10 @@ def plan(
         Devices that will share a batch.
     global_batch_size
         If it is decided already, only the split, the learning rate and the warm-up are proposed.
+    target_loss
+        Training loss at which you would stop. With it, trials run until it is reached, the noise
+        scale is that of the way there, and batch sizes race to it. Without it, the trials have a
+        length of their own, and the batch size is the one that the noise scale predicts.
     seed
         Of the order of the examples and of every random number.
     on_progress
@@ -62,11 +69,13 @@ def plan(
     ------
     CourseError
         When the model fails, its loss is not a number, memory or time do not reach for a first
-        measurement, or there are too few examples. One sentence says which, and what to try.
+        measurement, there are too few examples, or the target is reached before training. One
+        sentence says which, and what to try.
     """
     budget = Budget(seconds, clock)
     work = as_workload(workload)
     _check_counts(work, world_size, global_batch_size)
+    raced: Race | None = None
 
     def say(what: str) -> None:
         if on_progress is not None:
@@ -77,6 +86,7 @@ def plan(
         try:
             say("a first step")
             steps.probe()
+            _check_target(steps, target_loss)
             say("memory of small batches")
             memory = measure_memory(steps, limit_bytes=memory_bytes, budget=budget)
             say("time of a step")
@@ -84,30 +94,45 @@ def plan(
             # Beyond what was timed there is no evidence.
             largest = min(memory.largest or work.num_examples, speed.largest_timed)
             steps.largest = largest
-            options = candidates(
-                world_size=world_size, largest=largest, num_examples=work.num_examples
+            options = (
+                [split(global_batch_size, world_size=world_size, largest=largest)]
+                if global_batch_size
+                else candidates(
+                    world_size=world_size, largest=largest, num_examples=work.num_examples
+                )
             )
             because = noisy.why_not_per_example(steps)
             method = noisy.TWO_BATCHES if because else noisy.PER_EXAMPLE
 
-            tuning = Tuning(steps, speed, budget, say)
-            guess = _nearest(options, world_size * speed.model.half_batch)
-            best = best_of(tuning.search(global_batch_size or guess, first_rate(steps), until=0.7))
-            noise = tuning.noise_along(best, method=method, because=because or "")
-            chosen = _choose(options, speed, noise, global_batch_size, world_size, largest)
-            if best is not None and chosen is not None:
-                best = tuning.again_at(chosen.global_batch_size, best, until=0.9)
+            tuning = Tuning(steps, speed, budget, say, target_loss)
+            first = _nearest(options, global_batch_size or world_size * speed.model.half_batch)
+            ends = LENGTH_ENDS if target_loss is None else TARGET_ENDS
+            best = best_of(tuning.search(first, first_rate(steps), until=ends.search))
+            noise = tuning.noise_along(
+                best, method=method, because=because or "", until=ends.noise
+            )
+            chosen = _choose(options, speed, noise, global_batch_size)
+            if best is not None and best.reached:
+                raced = Race(tuning, options, best)
+                best = raced.run(chosen.global_batch_size if chosen else None, until=ends.sizes)
+            elif best is not None and chosen is not None:
+                best = tuning.again_at(chosen.global_batch_size, best, until=ends.sizes)
             if best is not None:
-                best = tuning.warmup(best)
+                best = tuning.warmup(best, until=ends.warmup)
+            if best is not None and raced is not None:
+                best = raced.confirm(best)
+                chosen = raced.cuts[best.batch_size]
         finally:
             steps.restart()
-    advice = _advice(chosen, best, tuning.trials, _range(options, speed, noise), world_size)
+    good = raced.equally_good if raced else _range(options, speed, noise)
+    advice = _advice(chosen, best, tuning.trials, good, world_size)
     trials = tuple(tuning.trials)
     doubt = (
         regret(chosen, options, speed, noise.examples)
-        if chosen is not None and noise.examples is not None
+        if chosen is not None and noise.examples is not None and raced is None
         else None
     )
+    times = raced.times if raced else ()
     return Plan(
         advice=advice,
         memory=memory,
