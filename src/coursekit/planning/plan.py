@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..errors import BatchSizeError, CourseError
+from ..rounding import significant
 from . import noise as noisy
 from .advice import Split, best_split, candidates, equally_good, regret, relative_time, split
 from .budget import Budget
@@ -23,6 +25,21 @@ from .steps import Steps
 from .trials import best_of
 from .tuning import Tuning, first_rate
 from .workload import Workload, as_workload
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Of the budget, the fraction at which each part ends, at the latest."""
+
+    rates: float
+    noise: float
+    sizes: float
+    warmup: float
+
+
+TO_A_LENGTH = Ends(rates=0.7, noise=0.8, sizes=0.9, warmup=0.97)
+TO_A_TARGET = Ends(rates=0.45, noise=0.55, sizes=0.75, warmup=0.8)
+"""What is left after the warm-up is for the finalists, in other orders of the examples."""
 
 Progress = Callable[[str, float], None]
 """``on_progress(what, fraction)``: what is done now, and how much of the budget is spent."""
@@ -94,37 +111,34 @@ def plan(
             # Beyond what was timed there is no evidence.
             largest = min(memory.largest or work.num_examples, speed.largest_timed)
             steps.largest = largest
-            options = (
-                [split(global_batch_size, world_size=world_size, largest=largest)]
-                if global_batch_size
-                else candidates(
-                    world_size=world_size, largest=largest, num_examples=work.num_examples
-                )
+            options = candidates(
+                world_size=world_size, largest=largest, num_examples=work.num_examples
             )
+            decided = None
+            if global_batch_size is not None:
+                decided = split(global_batch_size, world_size=world_size, largest=largest)
             because = noisy.why_not_per_example(steps)
             method = noisy.TWO_BATCHES if because else noisy.PER_EXAMPLE
 
             tuning = Tuning(steps, speed, budget, say, target_loss)
-            first = _nearest(options, global_batch_size or world_size * speed.model.half_batch)
-            ends = LENGTH_ENDS if target_loss is None else TARGET_ENDS
-            best = best_of(tuning.search(first, first_rate(steps), until=ends.search))
-            noise = tuning.noise_along(
-                best, method=method, because=because or "", until=ends.noise
-            )
-            chosen = _choose(options, speed, noise, global_batch_size)
+            first = decided or _nearest(options, world_size * speed.model.half_batch)
+            ends = TO_A_LENGTH if target_loss is None else TO_A_TARGET
+            found = tuning.search(first.global_batch_size, first_rate(steps), until=ends.rates)
+            best = best_of(found)
+            noise = tuning.noise_along(best, method=method, because=because or "", until=ends.noise)
+            chosen = decided or _predicted_best(options, speed, noise)
             if best is not None and best.reached:
-                raced = Race(tuning, options, best)
+                raced = Race(tuning, [decided] if decided else options, best)
                 best = raced.run(chosen.global_batch_size if chosen else None, until=ends.sizes)
-            elif best is not None and chosen is not None:
-                best = tuning.again_at(chosen.global_batch_size, best, until=ends.sizes)
-            if best is not None:
-                best = tuning.warmup(best, until=ends.warmup)
-            if best is not None and raced is not None:
-                best = raced.confirm(best)
+                best = raced.confirm(tuning.warmup(best, until=ends.warmup))
                 chosen = raced.cuts[best.batch_size]
+            elif best is not None:
+                if chosen is not None:
+                    best = tuning.again_at(chosen.global_batch_size, best, until=ends.sizes)
+                best = tuning.warmup(best, until=ends.warmup)
         finally:
             steps.restart()
-    good = raced.equally_good if raced else _range(options, speed, noise)
+    good = raced.equally_good(best) if raced and best else _range(options, speed, noise)
     advice = _advice(chosen, best, tuning.trials, good, world_size)
     trials = tuple(tuning.trials)
     doubt = (
@@ -132,7 +146,6 @@ def plan(
         if chosen is not None and noise.examples is not None and raced is None
         else None
     )
-    times = raced.times if raced else ()
     return Plan(
         advice=advice,
         memory=memory,
@@ -140,8 +153,10 @@ def plan(
         noise=noise,
         trials=trials,
         predicted=_predicted(options, speed, noise),
+        target_loss=target_loss,
+        raced=raced.times if raced else (),
         regret=doubt,
-        notes=remarks(advice, memory, speed, noise, trials, work.num_examples, doubt),
+        notes=remarks(advice, memory, speed, noise, trials, work.num_examples, doubt, target_loss),
         num_examples=work.num_examples,
         seconds=budget.spent,
         seed=seed,
@@ -174,23 +189,30 @@ def _check_counts(work: Workload, world_size: int, global_batch_size: int | None
         )
 
 
-def _nearest(options: list[Split], batch_size: float) -> int:
-    """The global batch size among the options that is nearest, by its ratio."""
-    sizes = [cut.global_batch_size for cut in options]
-    return min(sizes, key=lambda size: max(size / batch_size, batch_size / size))
+def _check_target(steps: Steps, target_loss: float | None) -> None:
+    if target_loss is None:
+        return
+    if not math.isfinite(target_loss):
+        raise CourseError(f"target_loss={target_loss}; give the training loss you want to reach.")
+    untrained = steps.judge()
+    if untrained <= target_loss:
+        raise CourseError(
+            f"target_loss={target_loss:g}, and the untrained model's loss is already "
+            f"{significant(untrained)}; give a lower one."
+        )
 
 
-def _choose(
-    options: list[Split],
-    speed: Speed,
-    noise: Noise,
-    global_batch_size: int | None,
-    world_size: int,
-    largest: int,
-) -> Split | None:
-    """What was asked for, or the fastest by prediction, or nothing where the noise is unknown."""
-    if global_batch_size is not None:
-        return split(global_batch_size, world_size=world_size, largest=largest)
+def _nearest(options: list[Split], batch_size: float) -> Split:
+    """The option whose global batch size is nearest, by its ratio."""
+
+    def ratio(cut: Split) -> float:
+        return max(cut.global_batch_size / batch_size, batch_size / cut.global_batch_size)
+
+    return min(options, key=ratio)
+
+
+def _predicted_best(options: list[Split], speed: Speed, noise: Noise) -> Split | None:
+    """The fastest by prediction, or nothing where the noise is unknown."""
     return None if noise.examples is None else best_split(options, speed, noise.examples)
 
 

@@ -56,12 +56,11 @@ class Race:
         """``(global batch size, seconds)``, by size."""
         return tuple((size, self.seconds(self.best[size])) for size in sorted(self.best))
 
-    @property
-    def equally_good(self) -> tuple[int, int]:
-        """Smallest and largest batch size raced within 10 % of the fastest."""
+    def equally_good(self, chosen: Trial) -> tuple[int, int]:
+        """Smallest and largest batch size raced within 10 % of the fastest, or ``chosen``."""
         most = TOLERATED * self.seconds(self.winner)
-        good = [size for size, seconds in self.times if seconds <= most]
-        return good[0], good[-1]
+        good = [size for size, seconds in self.times if seconds <= most] + [chosen.batch_size]
+        return min(good), max(good)
 
     def run(self, predicted: int | None, *, until: float) -> Trial:
         """Race the size that the noise scale predicts, then twice and half the fastest, and so on.

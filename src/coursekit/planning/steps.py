@@ -19,7 +19,7 @@ from .workload import Workload, said
 Batch = tuple[Tensor, Tensor]
 
 JUDGED = 512
-"""Examples by which it is judged whether a target loss is reached, always the same; all if fewer."""
+"""Examples, always the same, by which it is judged whether a target is reached; all if fewer."""
 NO_MEMORY = "out of memory|can't allocate memory"
 """What the allocators of PyTorch say, on a GPU and on the CPU."""
 
@@ -74,6 +74,7 @@ class Steps:
         ``order`` chooses one of many sequences of the examples.
         """
         count = self.workload.num_examples
+        size = min(size, count)  # a batch that is decided is rounded up where it is split
         for epoch in reshuffle(count, rng=np.random.default_rng([self.seed, order])):
             for start in range(0, count - size + 1, size):
                 yield self.fetch(epoch[start : start + size])

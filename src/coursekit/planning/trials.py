@@ -69,7 +69,9 @@ def run_trial(
         if target_loss is not None and (step + 1) % every == 0:
             looks.append((step + 1, steps.judge()))
             if looks[-1][1] <= target_loss:
-                return ended(_crossing(*looks[-2:], target_loss), looks[-1][1], reached=True)
+                return ended(
+                    _crossing(looks[-2], looks[-1], target_loss), looks[-1][1], reached=True
+                )
     last = looks[-1][1] if looks else float(np.mean(losses[-max(1, num_steps // 4) :]))
     return ended(num_steps, last)
 

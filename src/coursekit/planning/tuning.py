@@ -70,9 +70,7 @@ class Tuning:
         self.trials += found
         return found
 
-    def noise_along(
-        self, best: Trial | None, *, method: str, because: str, until: float
-    ) -> Noise:
+    def noise_along(self, best: Trial | None, *, method: str, because: str, until: float) -> Noise:
         """Noise scale at evenly spaced moments of the best trial; before training without one."""
         largest = self.steps.largest or self.speed.largest_timed
         an_example = 2 * self.step_seconds(largest) / largest
