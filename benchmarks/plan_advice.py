@@ -2,9 +2,11 @@
 
     python benchmarks/plan_advice.py
 
-For three models: make a plan, then train at every batch size and learning rate of a grid until a
-loss fixed beforehand is reached, and train at the setting proposed. Time is the mean number of
-steps over the seeds, times the seconds of a step, which are measured interleaved on one thread.
+stores what chapter 14 reads, src/coursekit/data/stored/plan_advice.json, and the same as tables.
+For three models: make a plan, one that is told the target loss and one that is not, then train at
+every batch size and learning rate of a grid until that loss is reached, and train at the settings
+proposed. Time is the mean number of steps over the seeds, times the seconds of a step, which are
+measured interleaved on one thread. Plans and trainings shuffle by different seeds.
 
 Then two well-known finders of batch sizes on the first model, on a device of two megabytes. It is
 made up: a step that needs more raises what PyTorch's allocator on the CPU raises. Both finders stop
@@ -22,8 +24,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from time import process_time
+from typing import Any
 
-from interleave import installed, table, write_report
+from interleave import installed, table, write_report, write_stored
 
 # The import above limits NumPy and PyTorch to one thread, so it comes first.
 # isort: split
@@ -39,6 +42,7 @@ from coursekit.decoding import GptConfig
 from coursekit.hardware import measure_seconds
 from coursekit.planning import Workload, plan
 from coursekit.planning.memory import bytes_of_step
+from coursekit.planning.records import Advice, Plan
 from coursekit.planning.steps import Steps
 from coursekit.planning.trials import DIVERGED
 from coursekit.pytorch.decoding import TorchGpt
@@ -48,6 +52,7 @@ GOAL = 1.3
 GIVE_UP = 2.5
 """A run that has taken this many times the best of the sweep so far is stopped: it cannot win."""
 DEVICE_BYTES = 2e6
+TOLD, NOT_TOLD = "told the target", "not told"
 
 each_cross_entropy = partial(cross_entropy, reduction="none")
 
@@ -107,7 +112,7 @@ CASES = (
         seconds=60,
         batch_sizes=(16, 32, 64, 128, 256, 512, 1797),
         rates=tuple(0.1 * 2.0**power for power in range(1, 6)),
-        seeds=(1, 2, 3),
+        seeds=tuple(range(1, 11)),
     ),
     Case(
         "convolutional net on digits (SGD)",
@@ -116,7 +121,7 @@ CASES = (
         seconds=60,
         batch_sizes=(16, 32, 64, 128, 256, 512, 1797),
         rates=tuple(0.1 * 2.0**power for power in range(0, 5)),
-        seeds=(1, 2, 3),
+        seeds=tuple(range(1, 11)),
     ),
     Case(
         "tiny GPT on text (AdamW)",
@@ -125,7 +130,7 @@ CASES = (
         seconds=60,
         batch_sizes=(4, 8, 16, 32, 64),
         rates=tuple(0.001 * 2.0**power for power in range(0, 4)),
-        seeds=(1, 2),
+        seeds=(1, 2, 3),
     ),
 )
 
@@ -205,6 +210,19 @@ class Race:
             total += steps * self.seconds[batch_size]
         return total / len(self.case.seeds)
 
+    def over_best(self, seconds: float) -> float | None:
+        """The ratio to the best of the sweep; None where it is infinite."""
+        return seconds / self.best if math.isfinite(seconds) else None
+
+    def time_of(self, advice: Advice) -> float:
+        """Mean seconds at the setting that a plan proposes."""
+        return self.time(
+            advice.global_batch_size,
+            advice.learning_rate,
+            warmup=advice.warmup_steps or 0,
+            patience=30 * self.best,
+        )
+
     def sweep(self) -> None:
         """The whole grid, from the middle out, so that what cannot win is stopped early."""
         middle = self.case.batch_sizes[len(self.case.batch_sizes) // 2]
@@ -221,43 +239,64 @@ class Race:
         return min((time, rate) for (s, rate), time in self.times.items() if s == size)
 
 
-def compare(case: Case) -> tuple[float, str]:
-    """The ratio of the advice, and a part of the report; with the peers for the first case."""
-    made = plan(case.make(), seconds=case.seconds, clock=process_time)
-    advice = made.advice
+def advised(case: Case, *, target_loss: float | None, memory: float | None = None) -> Plan:
+    """A plan with an advice; the budget counts CPU seconds."""
+    made = plan(
+        case.make(),
+        seconds=case.seconds,
+        target_loss=target_loss,
+        memory_bytes=memory,
+        clock=process_time,
+    )
     print(case.name, made.table(), *made.notes, sep="\n", file=sys.stderr, flush=True)
-    if advice.global_batch_size is None or advice.learning_rate is None:
+    if made.advice.global_batch_size is None or made.advice.learning_rate is None:
         raise SystemExit(f"{case.name}: no setting was proposed; {' '.join(made.notes)}")
-    race = Race(case, [*case.batch_sizes, advice.global_batch_size, 32])
+    return made
+
+
+def compare(case: Case) -> dict[str, Any]:
+    """What came of one model; times are over the best of its sweep, None where not in reach."""
+    made = {
+        name: advised(case, target_loss=loss)
+        for name, loss in ((TOLD, case.target), (NOT_TOLD, None))
+    }
+    sizes = [plan.advice.global_batch_size for plan in made.values()]
+    race = Race(case, [*case.batch_sizes, 32, *sizes])
     race.sweep()
-    time = race.time(
-        advice.global_batch_size,
-        advice.learning_rate,
-        warmup=advice.warmup_steps or 0,
-        patience=10 * race.best,
-    )
-    ratio = time / race.best
-    verdict = "met" if ratio <= GOAL else "not met"
     size, rate = min(race.times, key=race.times.__getitem__)
-    rows = []
-    for batch_size in case.batch_sizes:
-        found, its_rate = race.best_at(batch_size)
-        shown = f"{found / race.best:.2f}" if math.isfinite(found) else f"over {GIVE_UP:.0f}"
-        rows.append([str(batch_size), f"{its_rate:g}" if math.isfinite(found) else "-", shown])
-    noise = made.noise.examples
-    text = (
-        f"## {case.name}, to a loss of {case.target}\n\n"
-        f"Proposed in {made.seconds:.0f} CPU seconds (of {case.seconds:.0f}): batch size "
-        f"{advice.global_batch_size}, learning rate {advice.learning_rate:g}, warm-up "
-        f"{advice.warmup_steps}. Knee {made.speed.model.half_batch:.0f}, noise scale "
-        f"{noise:.0f}, equally good by prediction: {advice.batch_range[0]} to "
-        f"{advice.batch_range[1]}.\n\n"
-        f"It takes **{ratio:.2f} times** the best of the sweep (batch size {size}, learning rate "
-        f"{rate:g}, {1e3 * race.best:.0f} ms): the goal of {GOAL} is {verdict}.\n\n"
-    )
-    headers = ["batch size", "best learning rate", "time over the best"]
-    text += table(headers, rows)
-    return ratio, "\n\n".join([text, peers(race)] if case == CASES[0] else [text])
+    found: dict[str, Any] = {
+        "model": case.name,
+        "target_loss": case.target,
+        "best": {"batch_size": size, "learning_rate": rate, "seconds": race.best},
+        "plans": [
+            {
+                "who": who,
+                **setting(plan.advice),
+                "time": race.over_best(race.time_of(plan.advice)),
+                "noise_scale": plan.noise.examples,
+                "knee": plan.speed.model.half_batch,
+                "seconds": plan.seconds,
+            }
+            for who, plan in made.items()
+        ],
+        "sweep": [
+            {
+                "batch_size": size,
+                "learning_rate": race.best_at(size)[1],
+                "time": race.over_best(race.best_at(size)[0]),
+            }
+            for size in case.batch_sizes
+        ],
+    }
+    return found | ({"peers": peers(race)} if case == CASES[0] else {})
+
+
+def setting(advice: Advice) -> dict[str, Any]:
+    return {
+        "batch_size": advice.global_batch_size,
+        "learning_rate": advice.learning_rate,
+        "warmup_steps": advice.warmup_steps,
+    }
 
 
 def largest_by_accelerate(work: Workload) -> int | None:
@@ -310,86 +349,119 @@ def refuse_if_full(work: Workload, batch_size: int) -> None:
         )
 
 
-def peers(race: Race) -> str:
+def peers(race: Race) -> list[dict[str, Any]]:
+    """What the finders say on the small device, and how long the training then takes."""
     case = race.case
     found = {
         "Accelerate, find_executable_batch_size": largest_by_accelerate(case.make()),
         "Lightning, Tuner.scale_batch_size": largest_by_lightning(case.make()),
     }
-    made = plan(
-        case.make(),
-        seconds=case.seconds,
-        memory_bytes=DEVICE_BYTES,
-        clock=process_time,
+    made = advised(case, target_loss=case.target, memory=DEVICE_BYTES)
+    sizes = {size for size in found.values() if size}
+    race.seconds |= step_seconds(
+        race.work, sorted(sizes | {32, made.advice.global_batch_size or 32})
     )
-    advice = made.advice
-    if advice.global_batch_size is None or advice.learning_rate is None:
-        raise SystemExit("no setting was proposed on the small device")
-    sizes = {size for size in found.values() if size} | {32, advice.global_batch_size}
-    race.seconds |= step_seconds(race.work, sorted(sizes))
     _, tuned = race.best_at(32)
 
-    def shown(size: int, rate: float, warmup: int = 0) -> str:
-        time = race.time(size, rate, warmup=warmup, patience=30 * race.best)
-        return f"{time / race.best:.2f}" if math.isfinite(time) else "does not arrive"
+    def row(who: str, size: int, rate: float) -> dict[str, Any]:
+        time = race.over_best(race.time(size, rate, patience=30 * race.best))
+        return {"who": who, "batch_size": size, "learning_rate": rate, "time": time}
 
-    rows = [["before: 32, learning rate tuned there", "32", f"{tuned:g}", shown(32, tuned)]]
-    for name, size in found.items():
-        if size is None:
-            continue
-        rows.append([f"{name}; rate kept", str(size), f"{tuned:g}", shown(size, tuned)])
-        linear = linear_scaling(tuned, 32, size)
-        rows.append([f"{name}; linear rule", str(size), f"{linear:g}", shown(size, linear)])
-    rows.append(
-        [
-            f"coursekit plan (largest that fits: {made.memory.largest})",
-            str(advice.global_batch_size),
-            f"{advice.learning_rate:g}",
-            shown(advice.global_batch_size, advice.learning_rate, advice.warmup_steps or 0),
-        ]
-    )
-    about = (
-        f"## What the finders say: {case.name}, on a device of {DEVICE_BYTES / 1e6:.0f} MB\n\n"
-        "The device is made up: a step that needs more raises the error of PyTorch's allocator. "
-        "Time is over the best of the sweep above."
-    )
-    headers = ["who", "batch size", "learning rate", "time over the best"]
-    return about + "\n\n" + table(headers, rows)
+    rows = [row("before: 32, learning rate tuned there", 32, tuned)]
+    for who, size in found.items():
+        if size is not None:
+            rows.append(row(f"{who}; rate kept", size, tuned))
+            rows.append(row(f"{who}; linear rule", size, linear_scaling(tuned, 32, size)))
+    who = f"coursekit plan, told the target (largest that fits: {made.memory.largest})"
+    time = race.over_best(race.time_of(made.advice))
+    return [*rows, {"who": who, **setting(made.advice), "time": time}]
 
 
 def main() -> None:
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    # One process a case: their times are never compared, and each step counts its own CPU time.
-    done: dict[str, tuple[float, str]] = {}
-    with ProcessPoolExecutor(len(CASES), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    # Processes side by side: their times are never compared, and each counts its own CPU time.
+    done: dict[str, dict[str, Any]] = {}
+    with ProcessPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         futures = {pool.submit(compare, case): case.name for case in CASES}
         for future in as_completed(futures):
             done[futures[future]] = future.result()
-            report([(case.name, done.get(case.name)) for case in CASES])
+    models = [done[case.name] for case in CASES]
+    write_stored("plan_advice", {"goal": GOAL, "models": models})
+    report(models)
 
 
-def report(results: list[tuple[str, tuple[float, str] | None]]) -> None:
-    """What is known so far; a case that has not finished is named as such."""
-    ratios = [f"{name} {found[0]:.2f}" for name, found in results if found]
-    missing = [name for name, found in results if not found]
+def report(models: list[dict[str, Any]]) -> None:
+    """The same as tables."""
     about = (
         "The setting that `coursekit plan` proposes against a full sweep over batch size and "
         "learning rate. Time: mean steps over the seeds to the target loss, on all the data (the "
         "GPT: 512 fixed texts of it), times the CPU seconds of a step, measured interleaved. The "
-        "seeds change the order of the examples. The best of the sweep is the least of many noisy "
-        "means, which flatters the sweep. The plan does not know the target; its budget counts "
-        "CPU seconds here.\n\n"
-        f"Time over the best of the sweep: {', '.join(ratios)}; the goal is {GOAL}."
+        "seeds change the order of the examples; the plan shuffles by another one. The best of "
+        "the sweep is the least of many noisy means, which flatters the sweep. A plan's budget "
+        f"counts CPU seconds here. The goal is {GOAL} times the best of the sweep."
     )
-    if missing:
-        about += f"\n\nNot finished: {', '.join(missing)}."
-    write_report(
-        "plan_advice",
-        "Advice of coursekit plan",
-        ["numpy", "torch", "accelerate", "lightning"],
-        [about, *(found[1] for _, found in results if found)],
-    )
+    parts = [about]
+    for found in models:
+        best = found["best"]
+        parts += [
+            f"## {found['model']}, to a loss of {found['target_loss']}\n\n"
+            f"The best of the sweep is batch size {best['batch_size']} with learning rate "
+            f"{best['learning_rate']:g}, {1e3 * best['seconds']:.0f} ms.",
+            table(
+                ["plan", *SETTING, "noise scale", "knee", "CPU seconds", TIME, "goal"],
+                [
+                    [
+                        *(one["who"], *shown(one), str(one["warmup_steps"])),
+                        *(rounded(one["noise_scale"]), rounded(one["knee"])),
+                        *(rounded(one["seconds"]), ratio(one["time"]), verdict(one["time"])),
+                    ]
+                    for one in found["plans"]
+                ],
+            ),
+            table(
+                ["batch size", "best learning rate", TIME],
+                [
+                    [*shown(one), ratio(one["time"])]
+                    if one["time"]
+                    else [str(one["batch_size"]), "-", f"over {GIVE_UP:g}"]
+                    for one in found["sweep"]
+                ],
+            ),
+        ]
+        if "peers" in found:
+            parts += [
+                f"## What the finders say: {found['model']}, on a device of "
+                f"{DEVICE_BYTES / 1e6:.0f} MB\n\nThe device is made up: a step that needs more "
+                "raises the error of PyTorch's allocator. A finder may name a size beyond the data "
+                "set, which then trains with all of it: Lightning 2.6.6 tries one, is refused, and "
+                "hands it back, because it does not halve a size above the number of examples.",
+                table(
+                    ["who", "batch size", "learning rate", TIME],
+                    [[one["who"], *shown(one), ratio(one["time"])] for one in found["peers"]],
+                ),
+            ]
+    packages = ["numpy", "torch", "accelerate", "lightning"]
+    write_report("plan_advice", "Advice of coursekit plan", packages, parts)
+
+
+SETTING, TIME = ("batch size", "learning rate", "warm-up"), "time over the best"
+
+
+def shown(one: dict[str, Any]) -> list[str]:
+    return [str(one["batch_size"]), f"{one['learning_rate']:g}"]
+
+
+def rounded(number: float | None) -> str:
+    return "unknown" if number is None else f"{number:.0f}"
+
+
+def ratio(time: float | None) -> str:
+    return "does not arrive" if time is None else f"{time:.2f}"
+
+
+def verdict(time: float | None) -> str:
+    return "met" if time is not None and time <= GOAL else "not met"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch: workers side by side would fight
+
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",

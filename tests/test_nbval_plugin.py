@@ -227,3 +227,19 @@ def test_output_without_end_is_bounded_and_stopped():
         assert sum(kernel.current.kept_bytes.values()) <= 100_000
     finally:
         kernel.stop()
+
+
+@pytest.mark.parametrize(("options", "imported"), [((), "False"), (("--nbval-fork",), "True")])
+def test_forked_kernels_have_torch_before_their_first_cell(pytester, write, options, imported):
+    modules = cell("import sys; print('torch' in sys.modules)", printed(f"{imported}\n"))
+    random = cell("import random; print(random.random() == saved)", printed("False\n"))
+    saved = cell("import random; saved = random.random()")
+    for name in ("1.ipynb", "2.ipynb"):
+        write(
+            name,
+            modules,
+            saved,
+            random,
+            cell("import os; print(os.getcwd() != '/')", printed("True\n")),
+        )
+    pytester.runpytest_subprocess("--nbval", *options).assert_outcomes(passed=10)

@@ -143,6 +143,7 @@ class Bytes(click.ParamType[float]):
 @click.option("--memory", type=Bytes(), help="What one device may use, for example 16GB.")
 @click.option("--devices", type=int, default=1, show_default=True, help="That share a batch.")
 @click.option("--global-batch-size", type=int, metavar="B", help="If it is decided already.")
+@click.option("--target-loss", type=float, metavar="LOSS", help="Training loss where you stop.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all random numbers.")
 @click.option(
     "--json", "json_file", type=click.File("w", lazy=True), help="Write all of it; - shows it."
@@ -154,6 +155,7 @@ def plan(
     memory: float | None,
     devices: int,
     global_batch_size: int | None,
+    target_loss: float | None,
     seed: int,
     json_file: Any,
     figure: Path | None,
@@ -181,6 +183,7 @@ def plan(
             memory_bytes=memory,
             world_size=devices,
             global_batch_size=global_batch_size,
+            target_loss=target_loss,
             seed=seed,
             on_progress=lambda what, done: progress.update(bar, description=what, completed=done),
         )

@@ -45,7 +45,7 @@ def test_nothing_is_refused():
         signals(0, rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", ["critical_batch", "generalization"])
+@pytest.mark.parametrize("name", ["critical_batch", "generalization", "plan_advice"])
 def test_a_stored_sweep_says_where_it_comes_from(name):
     provenance = stored_sweep(name)["provenance"]
     assert provenance["command"] == f"python benchmarks/{name}.py"
@@ -53,5 +53,5 @@ def test_a_stored_sweep_says_where_it_comes_from(name):
 
 
 def test_a_sweep_that_is_not_there_lists_those_that_are():
-    with pytest.raises(CourseError, match="critical_batch, generalization"):
+    with pytest.raises(CourseError, match="critical_batch, generalization, plan_advice"):
         stored_sweep("nothing")

@@ -40,6 +40,14 @@ def test_json_alone_goes_to_the_standard_output(run):
     assert json.loads(ran.stdout)["advice"]["global_batch_size"] == 64
 
 
+def test_a_target_loss_is_raced_to(run):
+    ran = run("my_training:mlp", "--seconds", "30", "--target-loss", "0.5", "--json", "-")
+    assert ran.exit_code == 0, ran.stderr
+    record = json.loads(ran.stdout)
+    assert record["target_loss"] == 0.5
+    assert record["advice"]["global_batch_size"] in [size for size, _ in record["raced"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -54,6 +62,7 @@ def test_json_alone_goes_to_the_standard_output(run):
         ),
         (["my_training:mlp", "--memory", "1kB"], "and the limit is 1000; not one example fits."),
         (["my_training:mlp", "--memory", "lots"], "coursekit: 'lots' is not an amount of memory;"),
+        (["my_training:mlp", "--target-loss", "9"], "the untrained model's loss is already 2."),
         (["my_training:mlp", "--seconds", "0"], "coursekit: seconds=0.0; a plan needs some time"),
         (["my_training:mlp", "--devices", "0"], "coursekit: world_size=0; use 1 device or more"),
     ],

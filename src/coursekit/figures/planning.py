@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,11 +21,13 @@ def plot_time_to_loss(
     proposed: int,
     good: tuple[int, int],
     marks: Mapping[str, float],
+    raced: Sequence[tuple[int, float]] = (),
 ) -> Axes:
     """Predicted time over the best one, the range that is equally good, and named batch sizes.
 
     ``times`` is 1 at the best. ``marks`` are further batch sizes by name, for example the knee and
-    the noise scale; each is put onto the curve. The vertical axis ends at 6 times the best.
+    the noise scale; each is put onto the curve. ``raced`` are pairs of a batch size and measured
+    seconds, drawn over the least of them. The vertical axis ends at 6 times the best.
     """
     sizes, relative = np.asarray(batch_sizes, dtype=float), np.asarray(times, dtype=float)
 
@@ -38,6 +40,10 @@ def plot_time_to_loss(
         marker = MARKERS[place % len(MARKERS)]
         ax.plot([size], [at(size)], marker, color=INK, label=name)
     ax.plot([proposed], [at(proposed)], "o", color=VERMILLION, ms=9, label="proposed")
+    if raced:
+        places, seconds = zip(*raced, strict=True)
+        ratios = np.divide(seconds, min(seconds))
+        ax.plot(places, ratios, "x", color=VERMILLION, ms=8, mew=2, label="raced")
     ax.set_xscale("log", base=2)
     ax.set_ylim(0, min(6.0, float(relative.max()) * 1.1))
     ax.set_xlabel("examples in a step")

@@ -72,14 +72,14 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
 
     kept_bytes = KEPT_BYTES
     flood_bytes = FLOOD_BYTES
+    provisioner_name: str | None = None
+    """Who starts the kernels, by the name of its entry point; None for jupyter_client's own."""
 
     def __init__(self, kernel_name: str, cwd: str | None = None, startup_timeout: float = 60):
         """Start a kernel in the folder ``cwd`` and wait until it answers."""
         self.current = Cell()
         self._read: deque[Any] = deque()
-        self.km = KernelManager(
-            kernel_name=kernel_name, kernel_spec_manager=NbvalKernelspecManager()
-        )
+        self.km = KernelManager(kernel_name=kernel_name, kernel_spec_manager=_KernelSpecs())
         with open(os.devnull, "w") as nowhere:
             self.km.start_kernel(stderr=nowhere, cwd=cwd)
         self.provisioner = self.km.provisioner
@@ -240,6 +240,17 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
                 return
             self.current.kept_bytes[kind] += size
         self._read.append(message)
+
+
+class _KernelSpecs(NbvalKernelspecManager):  # type: ignore[misc]
+    """nbval's kernels, with the name of who starts them where one is set."""
+
+    def get_kernel_spec(self, kernel_name: str) -> Any:
+        spec = super().get_kernel_spec(kernel_name)
+        if MendedKernel.provisioner_name:
+            starts = {"provisioner_name": MendedKernel.provisioner_name}
+            spec.metadata = spec.metadata | {"kernel_provisioner": starts}
+        return spec
 
 
 def is_well_formed(message: Any) -> bool:

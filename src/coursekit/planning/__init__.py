@@ -5,7 +5,8 @@ my_project.train:workload --memory 8GB``.
 
 Reading order: `workload` (what is to be trained), `memory`, `speed` and `noise` (three
 measurements), `advice` (the arithmetic that joins them), `trials` and `tuning` (learning rate and
-warm-up, by trying), `plan` (all of it), `remarks` (what the evidence does not show), `report`.
+warm-up, by trying), `race` (batch sizes, by trying, where a target loss is given), `plan` (all of
+it), `remarks` (what the evidence does not show), `report`.
 """
 
 from .plan import plan

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..errors import BatchSizeError, CourseError
+from ..rounding import significant
 from . import noise as noisy
 from .advice import Split, best_split, candidates, equally_good, regret, relative_time, split
 from .budget import Budget
 from .memory import largest_safe, measure_memory
+from .race import Race
 from .records import Advice, Noise, Plan, Speed, Trial
 from .remarks import remarks
 from .speed import measure_speed
@@ -21,6 +25,21 @@ from .steps import Steps
 from .trials import best_of
 from .tuning import Tuning, first_rate
 from .workload import Workload, as_workload
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Of the budget, the fraction at which each part ends, at the latest."""
+
+    rates: float
+    noise: float
+    sizes: float
+    warmup: float
+
+
+TO_A_LENGTH = Ends(rates=0.7, noise=0.8, sizes=0.9, warmup=0.97)
+TO_A_TARGET = Ends(rates=0.45, noise=0.55, sizes=0.75, warmup=0.8)
+"""What is left after the warm-up is for the finalists, in other orders of the examples."""
 
 Progress = Callable[[str, float], None]
 """``on_progress(what, fraction)``: what is done now, and how much of the budget is spent."""
@@ -33,6 +52,7 @@ def plan(
     memory_bytes: float | None = None,
     world_size: int = 1,
     global_batch_size: int | None = None,
+    target_loss: float | None = None,
     seed: int = 0,
     on_progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -51,6 +71,10 @@ def plan(
         Devices that will share a batch.
     global_batch_size
         If it is decided already, only the split, the learning rate and the warm-up are proposed.
+    target_loss
+        Training loss at which you would stop. With it, trials run until it is reached, the noise
+        scale is that of the way there, and batch sizes race to it. Without it, the trials have a
+        length of their own, and the batch size is the one that the noise scale predicts.
     seed
         Of the order of the examples and of every random number.
     on_progress
@@ -62,11 +86,13 @@ def plan(
     ------
     CourseError
         When the model fails, its loss is not a number, memory or time do not reach for a first
-        measurement, or there are too few examples. One sentence says which, and what to try.
+        measurement, there are too few examples, or the target is reached before training. One
+        sentence says which, and what to try.
     """
     budget = Budget(seconds, clock)
     work = as_workload(workload)
     _check_counts(work, world_size, global_batch_size)
+    raced: Race | None = None
 
     def say(what: str) -> None:
         if on_progress is not None:
@@ -77,6 +103,7 @@ def plan(
         try:
             say("a first step")
             steps.probe()
+            _check_target(steps, target_loss)
             say("memory of small batches")
             memory = measure_memory(steps, limit_bytes=memory_bytes, budget=budget)
             say("time of a step")
@@ -87,25 +114,36 @@ def plan(
             options = candidates(
                 world_size=world_size, largest=largest, num_examples=work.num_examples
             )
+            decided = None
+            if global_batch_size is not None:
+                decided = split(global_batch_size, world_size=world_size, largest=largest)
             because = noisy.why_not_per_example(steps)
             method = noisy.TWO_BATCHES if because else noisy.PER_EXAMPLE
 
-            tuning = Tuning(steps, speed, budget, say)
-            guess = _nearest(options, world_size * speed.model.half_batch)
-            best = best_of(tuning.search(global_batch_size or guess, first_rate(steps), until=0.7))
-            noise = tuning.noise_along(best, method=method, because=because or "")
-            chosen = _choose(options, speed, noise, global_batch_size, world_size, largest)
-            if best is not None and chosen is not None:
-                best = tuning.again_at(chosen.global_batch_size, best, until=0.9)
-            if best is not None:
-                best = tuning.warmup(best)
+            tuning = Tuning(steps, speed, budget, say, target_loss)
+            first = decided or _nearest(options, world_size * speed.model.half_batch)
+            ends = TO_A_LENGTH if target_loss is None else TO_A_TARGET
+            found = tuning.search(first.global_batch_size, first_rate(steps), until=ends.rates)
+            best = best_of(found)
+            noise = tuning.noise_along(best, method=method, because=because or "", until=ends.noise)
+            chosen = decided or _predicted_best(options, speed, noise)
+            if best is not None and best.reached:
+                raced = Race(tuning, [decided] if decided else options, best)
+                best = raced.run(chosen.global_batch_size if chosen else None, until=ends.sizes)
+                best = raced.confirm(tuning.warmup(best, until=ends.warmup))
+                chosen = raced.cuts[best.batch_size]
+            elif best is not None:
+                if chosen is not None:
+                    best = tuning.again_at(chosen.global_batch_size, best, until=ends.sizes)
+                best = tuning.warmup(best, until=ends.warmup)
         finally:
             steps.restart()
-    advice = _advice(chosen, best, tuning.trials, _range(options, speed, noise), world_size)
+    good = raced.equally_good(best) if raced and best else _range(options, speed, noise)
+    advice = _advice(chosen, best, tuning.trials, good, world_size)
     trials = tuple(tuning.trials)
     doubt = (
         regret(chosen, options, speed, noise.examples)
-        if chosen is not None and noise.examples is not None
+        if chosen is not None and noise.examples is not None and raced is None
         else None
     )
     return Plan(
@@ -115,8 +153,10 @@ def plan(
         noise=noise,
         trials=trials,
         predicted=_predicted(options, speed, noise),
+        target_loss=target_loss,
+        raced=raced.times if raced else (),
         regret=doubt,
-        notes=remarks(advice, memory, speed, noise, trials, work.num_examples, doubt),
+        notes=remarks(advice, memory, speed, noise, trials, work.num_examples, doubt, target_loss),
         num_examples=work.num_examples,
         seconds=budget.spent,
         seed=seed,
@@ -149,23 +189,30 @@ def _check_counts(work: Workload, world_size: int, global_batch_size: int | None
         )
 
 
-def _nearest(options: list[Split], batch_size: float) -> int:
-    """The global batch size among the options that is nearest, by its ratio."""
-    sizes = [cut.global_batch_size for cut in options]
-    return min(sizes, key=lambda size: max(size / batch_size, batch_size / size))
+def _check_target(steps: Steps, target_loss: float | None) -> None:
+    if target_loss is None:
+        return
+    if not math.isfinite(target_loss):
+        raise CourseError(f"target_loss={target_loss}; give the training loss you want to reach.")
+    untrained = steps.judge()
+    if untrained <= target_loss:
+        raise CourseError(
+            f"target_loss={target_loss:g}, and the untrained model's loss is already "
+            f"{significant(untrained)}; give a lower one."
+        )
 
 
-def _choose(
-    options: list[Split],
-    speed: Speed,
-    noise: Noise,
-    global_batch_size: int | None,
-    world_size: int,
-    largest: int,
-) -> Split | None:
-    """What was asked for, or the fastest by prediction, or nothing where the noise is unknown."""
-    if global_batch_size is not None:
-        return split(global_batch_size, world_size=world_size, largest=largest)
+def _nearest(options: list[Split], batch_size: float) -> Split:
+    """The option whose global batch size is nearest, by its ratio."""
+
+    def ratio(cut: Split) -> float:
+        return max(cut.global_batch_size / batch_size, batch_size / cut.global_batch_size)
+
+    return min(options, key=ratio)
+
+
+def _predicted_best(options: list[Split], speed: Speed, noise: Noise) -> Split | None:
+    """The fastest by prediction, or nothing where the noise is unknown."""
     return None if noise.examples is None else best_split(options, speed, noise.examples)
 
 

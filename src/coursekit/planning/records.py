@@ -112,12 +112,19 @@ class Noise:
 
 @dataclass(frozen=True)
 class Trial:
-    """A short training run from the starting point.
+    """A training run from the starting point: to a target loss, or of a fixed length.
 
     Attributes
     ----------
+    steps
+        Steps to the target where that was reached; else all that were taken.
     loss
-        Mean loss of the last quarter of its steps; infinite when it diverged.
+        Without a target the mean loss of the last quarter of the steps, with one the loss at the
+        end, on the examples by which the target is judged; infinite when it diverged.
+    reached
+        Whether there is a target and it was reached.
+    order
+        Which order of the examples; the search uses number 0 throughout.
     """
 
     batch_size: int
@@ -125,6 +132,13 @@ class Trial:
     warmup_steps: int
     steps: int
     loss: float
+    reached: bool = False
+    order: int = 0
+
+    @property
+    def cost(self) -> tuple[bool, float]:
+        """Smaller is better, at one batch size: steps to the target, or else the loss."""
+        return (False, self.steps) if self.reached else (True, self.loss)
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,8 @@ class Advice:
         The last is the product of the other three.
     batch_range
         Smallest and largest global batch size that the evidence cannot tell from the best: within
-        10 % of its predicted time. Without a noise scale: what is left open.
+        10 % of its predicted time, or of its measured time where sizes were raced to a target.
+        With neither: what is left open.
     learning_rate, warmup_steps
         As tried at ``tried_at`` examples a batch.
     """
@@ -167,9 +182,15 @@ class Plan:
     predicted
         ``(global batch size, time)``: predicted time to a given loss over that of the best, for
         all batch sizes compared. Empty without a noise scale.
+    target_loss
+        Where training is to stop; None when it was not said.
+    raced
+        ``(global batch size, seconds)``: measured steps to the target times measured seconds of a
+        step, at the best learning rate. Empty where no trial reached a target.
     regret
         Predicted time of the advice over that of the best, at most, if the critical batch size is
-        three times smaller or larger than the noise scale. None without a noise scale.
+        three times smaller or larger than the noise scale. None without a noise scale, and where
+        batch sizes were raced, so that the noise scale did not decide.
     notes
         What the reader must know to defend the setting: limits, doubts, what was not measured.
     num_examples, seconds, seed
@@ -182,6 +203,8 @@ class Plan:
     noise: Noise
     trials: tuple[Trial, ...]
     predicted: tuple[tuple[int, float], ...]
+    target_loss: float | None
+    raced: tuple[tuple[int, float], ...]
     regret: float | None
     notes: tuple[str, ...]
     num_examples: int

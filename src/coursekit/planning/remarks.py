@@ -18,6 +18,7 @@ def remarks(
     trials: Sequence[Trial],
     num_examples: int,
     regret: float | None,
+    target_loss: float | None,
 ) -> tuple[str, ...]:
     """One sentence or two for each limit of the evidence, in the order of the table."""
     return (
@@ -25,6 +26,7 @@ def remarks(
         *_about_speed(advice, speed),
         *_about_noise(advice, noise, regret),
         *_about_trials(advice, trials),
+        *_about_target(advice, trials, target_loss),
     )
 
 
@@ -63,6 +65,9 @@ def _about_noise(advice: Advice, noise: Noise, regret: float | None) -> Iterator
         yield f"The noise comes from two batch sizes, because {noise.because.rstrip('.')}."
     if not noise.moments:
         yield "The budget did not reach for the noise of the gradient; give more --seconds."
+    if noise.examples is None and advice.global_batch_size is not None:
+        yield "The noise of the gradient could not be told from its length; it decided nothing."
+        return
     if noise.examples is None:
         low, high = advice.batch_range
         yield (
@@ -102,7 +107,7 @@ def _about_trials(advice: Advice, trials: Sequence[Trial]) -> Iterator[str]:
             "--seconds."
         )
         return
-    here = [trial for trial in trials if trial.batch_size == advice.tried_at]
+    here = [t for t in trials if t.batch_size == advice.tried_at and t.order == 0]
     plain = [trial for trial in here if not trial.warmup_steps]
     best = best_of(plain)
     if best is None:
@@ -119,9 +124,56 @@ def _about_trials(advice: Advice, trials: Sequence[Trial]) -> Iterator[str]:
             f"The learning rate was tried at {advice.tried_at} examples a batch, not at "
             f"{advice.global_batch_size}."
         )
-    yield (
-        f"A trial has {best.steps} steps. A rate that is best for so short a run may be too large "
-        "for a long one without decay."
-    )
+    if not best.reached:
+        yield (
+            f"A trial has {best.steps} steps. A rate that is best for so short a run may be too "
+            "large for a long one without decay."
+        )
     if advice.warmup_steps is None:
         yield "No warm-up was tried; nothing is said about one."
+
+
+def _about_target(
+    advice: Advice, trials: Sequence[Trial], target_loss: float | None
+) -> Iterator[str]:
+    if target_loss is None:
+        yield (
+            "No target loss was given, so a trial ends where it ends. If you stop at a certain "
+            "training loss, give --target-loss: all of this depends on it."
+        )
+        return
+    if not any(trial.reached for trial in trials):
+        lowest = min((trial.loss for trial in trials), default=math.inf)
+        reached = f"the lowest loss was {significant(lowest)}" if math.isfinite(lowest) else "none"
+        yield (
+            f"No trial reached the target loss of {target_loss:g} ({reached}), so batch sizes were "
+            "not raced to it and the noise scale is not that of the whole way; give more "
+            "--seconds, or a higher target."
+        )
+        return
+    chosen = [t for t in trials if _setting(t) == _setting_of(advice)]
+    steps = [trial.steps for trial in chosen if trial.reached]
+    missed = len(chosen) - len(steps)
+    if missed:
+        yield (
+            f"In {missed} of {len(chosen)} orders of the examples the setting did not reach the "
+            "target in three times the steps; a smaller learning rate is safer."
+        )
+    if len(chosen) > 1:
+        yield (
+            f"In {len(chosen)} orders of the examples the target came after {min(steps)} to "
+            f"{max(steps)} steps. Nothing is known of what follows it."
+        )
+    else:
+        yield (
+            f"The target came after {steps[0]} steps, in one order of the examples; in others it "
+            "may come sooner or later. Nothing is known of what follows it."
+        )
+
+
+def _setting(trial: Trial) -> tuple[int | None, float | None, int]:
+    return trial.batch_size, trial.learning_rate, trial.warmup_steps
+
+
+def _setting_of(advice: Advice) -> tuple[int | None, float | None, int]:
+    return advice.tried_at, advice.learning_rate, advice.warmup_steps or 0

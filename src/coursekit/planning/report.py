@@ -72,9 +72,16 @@ def figure(plan: Plan) -> Shown:
         proposed=plan.advice.global_batch_size,
         good=plan.advice.batch_range,
         marks={name: min(max(size, sizes[0]), sizes[-1]) for name, size in marks.items()},
+        raced=plan.raced,
     )
     low, high = plan.advice.batch_range
-    ax.set_title(f"From {low} to {high} examples a step, all are about as fast")
+    ax.set_title(
+        f"From {low} to {high} examples a step, all are about as fast"
+        if low < high
+        else f"Raced to a loss of {plan.target_loss:g}, {low} examples a step are fastest"
+        if plan.raced
+        else f"By prediction, {low} examples a step are fastest"
+    )
     return show(ax)
 
 
@@ -126,6 +133,13 @@ def _noise(plan: Plan) -> str:
 
 def _batch(plan: Plan) -> str:
     low, high = plan.advice.batch_range
+    if plan.raced:
+        sizes = [size for size, _ in plan.raced]
+        good = f"{low} to {high} are" if low < high else f"only {low} is"
+        return (
+            f"raced to a loss of {plan.target_loss:g}: {len(sizes)} sizes from {sizes[0]} to "
+            f"{sizes[-1]} arrived, {good} within 10 % of the fastest"
+        )
     if plan.noise.examples is None:
         return f"no noise scale; {low} to {high} remain open"
     largest, cost = plan.predicted[-1]
@@ -153,14 +167,18 @@ def _rate(plan: Plan) -> str:
 
 
 def _rate_because(plan: Plan) -> str:
-    tried = [t for t in plan.trials if t.batch_size == plan.advice.tried_at]
-    tried = [trial for trial in tried if not trial.warmup_steps]
+    here = [t for t in plan.trials if t.batch_size == plan.advice.tried_at]
+    tried = [trial for trial in here if not trial.warmup_steps and not trial.order]
     if plan.advice.learning_rate is None or not tried:
         return "no trial"
     rates = [trial.learning_rate for trial in tried]
+    length = f"{tried[0].steps} steps of {plan.advice.tried_at}"
+    if plan.raced:
+        orders = 1 + max(trial.order for trial in here)
+        length = f"to the target at {plan.advice.tried_at}, the best in {orders} orders"
     return (
         f"best of {len(tried)} from {significant(min(rates), 2)} to {significant(max(rates), 2)}, "
-        f"{tried[0].steps} steps of {plan.advice.tried_at}"
+        f"{length}"
     )
 
 
@@ -173,6 +191,8 @@ def _warmup_because(plan: Plan) -> str:
     steps = plan.advice.warmup_steps
     if steps is None:
         return "no trial"
+    if plan.raced:
+        return "saves steps to the target" if steps else "it saved no trial 5 % of the steps"
     return "lowers the loss of a trial" if steps else "it lowered the loss of no trial by 5 %"
 
 

@@ -18,6 +18,8 @@ from .workload import Workload, said
 
 Batch = tuple[Tensor, Tensor]
 
+JUDGED = 512
+"""Examples, always the same, by which it is judged whether a target is reached; all if fewer."""
 NO_MEMORY = "out of memory|can't allocate memory"
 """What the allocators of PyTorch say, on a GPU and on the CPU."""
 
@@ -66,12 +68,16 @@ class Steps:
         chosen = np.random.default_rng(self.seed).permutation(self.workload.num_examples)[:size]
         return self.fetch(chosen.astype(np.int64))
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Batches without end, reshuffled every epoch, a short last one dropped."""
+    def batches(self, size: int, *, order: int = 0) -> Iterator[Batch]:
+        """Batches without end, reshuffled every epoch, a short last one dropped.
+
+        ``order`` chooses one of many sequences of the examples.
+        """
         count = self.workload.num_examples
-        for order in reshuffle(count, rng=np.random.default_rng(self.seed)):
+        size = min(size, count)  # a batch that is decided is rounded up where it is split
+        for epoch in reshuffle(count, rng=np.random.default_rng([self.seed, order])):
             for start in range(0, count - size + 1, size):
-                yield self.fetch(order[start : start + size])
+                yield self.fetch(epoch[start : start + size])
 
     def fetch(self, indices: NDArray[np.int64]) -> Batch:
         """The examples with these numbers.
@@ -95,6 +101,14 @@ class Steps:
         loss = self.gradient(batch)
         optimizer.step()
         return loss
+
+    def judge(self) -> float:
+        """Mean loss of `JUDGED` examples, or of all, at the parameters of this moment."""
+        inputs, targets = self.first(min(JUDGED, self.workload.num_examples))
+        most = self.largest or len(inputs)
+        with in_words(min(most, len(inputs))), torch.no_grad():
+            parts = zip(torch.split(inputs, most), torch.split(targets, most), strict=True)
+            return sum(float(self.workload.loss(p)) * len(p[0]) for p in parts) / len(inputs)
 
     def gradient(self, batch: Batch) -> Tensor:
         """Add the gradient of the mean loss of ``batch`` to ``.grad``; returns that loss."""
