@@ -31,7 +31,7 @@ bundle: book
 	@$(RUN) tools.bundle
 
 test: environment
-	@$(RUN) pytest $(TESTING) --nbval tests notebooks
+	@$(RUN) pytest $(TESTING) --nbval --nbval-fork tests notebooks
 
 refresh: environment
 	@.venv/bin/coursekit refresh

@@ -11,13 +11,14 @@ others:
 - nbval's own weak spots are mended (`coursekit.notebooks.nbval_mends`): among others, a kernel that
   died is noticed within a second, not at the end of the time allowed for a cell;
 - the seconds each notebook took are reported beside those it promises its readers;
-- with ``--nbval-fork`` the kernels of all notebooks are forked from a process that has imported
-  NumPy, PyTorch and Matplotlib once, which saves each of them two seconds.
+- with ``--nbval-fork``, on Linux, kernels are forked from a process that has imported NumPy,
+  PyTorch and Matplotlib once; elsewhere the option does nothing.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("nbval").addoption(
         "--nbval-fork",
         action="store_true",
-        help="fork kernels from a process that has imported NumPy and PyTorch (Linux)",
+        help="fork kernels from a process that has imported NumPy and PyTorch; Linux only",
     )
 
 
@@ -59,7 +60,7 @@ class _CourseNotebooks:
         if config.getoption("dist", "no") in ("load", "worksteal"):
             config.option.dist = "loadfile"  # the cells of a notebook share a kernel
         mend()
-        if config.getoption("nbval_fork"):
+        if config.getoption("nbval_fork") and sys.platform == "linux":
             from .notebooks.nbval_kernel import MendedKernel
 
             MendedKernel.provisioner_name = FORKING
