@@ -4,6 +4,8 @@ import gzip
 
 import pytest
 
+from coursekit.book.pages import FONTS
+
 from .conftest import CHAPTERS, CONFIG, PAGES
 
 PAGE_BUDGET = 800_000  # bytes, compressed: the page and everything it asks for
@@ -93,3 +95,14 @@ def test_a_chapter_shows_its_facts(site, open_page, page):
     facts = open_page(site.http(page)).page.locator("h1 + .chapter-facts").inner_text()
     for part in ("Chapter", "min to read", "s to run", "claims checked"):
         assert part in facts
+
+
+def test_fonts_are_asked_for_before_the_styles_that_name_them(site, open_page):
+    """Else a page is drawn in another font first, and jumps under its reader."""
+    visit = open_page(site.http("notebooks/02_unbiased.html"))
+    asked = visit.page.evaluate(
+        "performance.getEntriesByType('resource')"
+        ".filter((entry) => entry.name.endsWith('.woff2') && entry.initiatorType === 'link')"
+        ".map((entry) => entry.name.split('/').pop())"
+    )
+    assert sorted(asked) == sorted(FONTS)
