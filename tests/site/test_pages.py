@@ -99,7 +99,7 @@ def test_a_chapter_shows_its_facts(site, open_page, page):
 
 def test_fonts_are_asked_for_before_the_styles_that_name_them(site, open_page):
     """Else a page is drawn in another font first, and jumps under its reader."""
-    visit = open_page(site.http("notebooks/02_unbiased.html"))
+    visit = open_page(site.http("notebooks/02_unbiased"))
     asked = visit.page.evaluate(
         "performance.getEntriesByType('resource')"
         ".filter((entry) => entry.name.endsWith('.woff2') && entry.initiatorType === 'link')"
