@@ -24,3 +24,13 @@ def test_a_state_the_figure_does_not_have_is_an_error(build):
     built = build(index="# I\n\n```{explorable} sampling\n:color: red\n```\n")
     assert "ERROR" in built.warnings
     assert "color" in built.warnings
+
+
+def test_two_figures_of_a_page_share_scripts_and_styles(build):
+    twice = "```{explorable} sampling\n```\n\n```{explorable} sampling\n:batch_size: 4\n```\n"
+    page = build(index=f"# I\n\n{twice}\n```{{explorable}} variance\n```\n").page("index")
+    assert page.count('<figure class="explorable"') == 3
+    assert page.count('data-name="sampling"') == 1
+    assert page.count('data-name="variance"') == 1
+    assert page.count("batchByBatchExplorables") == 1
+    assert page.count(".explorable-still") == page.split("<figure", 2)[1].count(".explorable-still")

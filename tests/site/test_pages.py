@@ -8,6 +8,7 @@ from coursekit.book.pages import FONTS
 
 from .conftest import CHAPTERS, CONFIG, PAGES
 
+SCRIPT_BUDGET = 40 * 1024  # bytes of our own JavaScript on a page, as it stands there
 PAGE_BUDGET = 800_000  # bytes, compressed: the page and everything it asks for
 
 READY = """() => {
@@ -29,6 +30,9 @@ def check(site, visit, *, axe=True):
     files = {site.path_of(url) for url in visit.requests if url.startswith(("file", "http"))}
     assert [file for file in files if not file.is_file()] == []
     assert sum(len(gzip.compress(file.read_bytes(), 6)) for file in files) <= PAGE_BUDGET
+    ours = "script[type='text/explorable'], script[type='module']"
+    scripts = visit.page.locator(ours).evaluate_all("all => all.map((one) => one.textContent)")
+    assert sum(len(script.encode()) for script in scripts) <= SCRIPT_BUDGET
     if axe:  # last: it asks for style sheets once more, in its own way
         assert visit.axe() == []
 
