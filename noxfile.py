@@ -27,6 +27,7 @@ NEEDS_MORE = (
 NEEDS_MORE_FILES = (
     "architecture",
     "cli",
+    "contributing",
     "doctor",
     "examples",
     "nbval_plugin",
