@@ -53,6 +53,7 @@ GIVE_UP = 2.5
 """A run that has taken this many times the best of the sweep so far is stopped: it cannot win."""
 DEVICE_BYTES = 2e6
 TOLD, NOT_TOLD = "told the target", "not told"
+SETTING, TIME = ("batch size", "learning rate", "warm-up"), "time over the best"
 
 each_cross_entropy = partial(cross_entropy, reduction="none")
 
@@ -443,9 +444,6 @@ def report(models: list[dict[str, Any]]) -> None:
             ]
     packages = ["numpy", "torch", "accelerate", "lightning"]
     write_report("plan_advice", "Advice of coursekit plan", packages, parts)
-
-
-SETTING, TIME = ("batch size", "learning rate", "warm-up"), "time over the best"
 
 
 def shown(one: dict[str, Any]) -> list[str]:

@@ -125,6 +125,22 @@ def test_who_falls_behind_drops_out_and_the_rest_runs_on():
     assert len([size for size in orders if orders[size]]) <= FINALISTS
 
 
+def test_a_setting_that_diverges_in_another_order_does_not_win_by_ending_early():
+    curve = KnownCurve(critical=64, knee=64)
+    raced = race(curve, 64)
+    winner = raced.run(None, until=1.0)
+    calm = curve.again
+
+    def again(trial: Trial, *, order: int) -> Trial:
+        found = calm(trial, order=order)
+        if trial.batch_size == winner.batch_size:
+            return replace(found, steps=1, loss=math.inf, reached=False)
+        return found
+
+    curve.again = again
+    assert raced.confirm(winner).batch_size != winner.batch_size
+
+
 def test_the_race_ends_with_the_budget():
     curve = KnownCurve(critical=40, knee=100)
     curve.budget = SimpleNamespace(until=lambda fraction: 0.0)
@@ -240,6 +256,14 @@ def test_a_batch_that_is_decided_races_alone():
     made = plan(mlp(), seconds=20, global_batch_size=100, target_loss=TARGET)
     assert made.advice.global_batch_size == 100
     assert [size for size, _ in made.raced] == [100]
+
+
+def test_the_target_is_judged_in_parts_that_fit():
+    model, loss_fn, data = mlp()
+    sizes: list[int] = []
+    model.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    made = plan((model, loss_fn, data), seconds=8, memory_bytes=6e4, target_loss=TARGET)
+    assert max(sizes) <= made.memory.largest < len(data[0])
 
 
 @pytest.mark.parametrize("target", [math.nan, math.inf, 50.0])

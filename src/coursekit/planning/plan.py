@@ -91,7 +91,7 @@ def plan(
     """
     budget = Budget(seconds, clock)
     work = as_workload(workload)
-    _check_counts(work, world_size, global_batch_size)
+    _check_request(work, world_size, global_batch_size, target_loss)
     raced: Race | None = None
 
     def say(what: str) -> None:
@@ -103,7 +103,6 @@ def plan(
         try:
             say("a first step")
             steps.probe()
-            _check_target(steps, target_loss)
             say("memory of small batches")
             memory = measure_memory(steps, limit_bytes=memory_bytes, budget=budget)
             say("time of a step")
@@ -111,6 +110,7 @@ def plan(
             # Beyond what was timed there is no evidence.
             largest = min(memory.largest or work.num_examples, speed.largest_timed)
             steps.largest = largest
+            _check_target(steps, target_loss)
             options = candidates(
                 world_size=world_size, largest=largest, num_examples=work.num_examples
             )
@@ -177,7 +177,11 @@ def _in_training(work: Workload) -> Iterator[None]:
                 module.training = mode
 
 
-def _check_counts(work: Workload, world_size: int, global_batch_size: int | None) -> None:
+def _check_request(
+    work: Workload, world_size: int, global_batch_size: int | None, target_loss: float | None
+) -> None:
+    if target_loss is not None and not math.isfinite(target_loss):
+        raise CourseError(f"target_loss={target_loss}; give the training loss you want to reach.")
     if not 1 <= world_size <= work.num_examples:
         raise CourseError(f"world_size={world_size}; use 1 device or more, each with an example.")
     if global_batch_size is None:
@@ -192,8 +196,7 @@ def _check_counts(work: Workload, world_size: int, global_batch_size: int | None
 def _check_target(steps: Steps, target_loss: float | None) -> None:
     if target_loss is None:
         return
-    if not math.isfinite(target_loss):
-        raise CourseError(f"target_loss={target_loss}; give the training loss you want to reach.")
+    steps.restart()
     untrained = steps.judge()
     if untrained <= target_loss:
         raise CourseError(

@@ -46,7 +46,9 @@ class Race:
         return self.tuning.speed.step_seconds(cut.micro_batch_size, cut.accumulation_steps)
 
     def seconds(self, trial: Trial) -> float:
-        """Measured steps times measured seconds of a step."""
+        """Measured steps times measured seconds of a step; infinite where it diverged."""
+        if math.isinf(trial.loss):
+            return math.inf
         return trial.steps * self.step_seconds(trial.batch_size)
 
     @property
@@ -93,8 +95,8 @@ class Race:
 
         After each order those drop out whose mean is far above the least: by `LUCK` after one
         order, by `LUCK` over √k after k, as the luck in a mean falls with √k. A run that does not
-        arrive counts with all the steps it was given. ``warmed`` is the winner, with a warm-up if
-        it is to have one.
+        arrive counts with all the steps it was given, and one that diverges for ever. ``warmed`` is
+        the winner, with a warm-up if it is to have one.
 
         Source: Maron and Moore 1994, Hoeffding races: drop what is unlikely to win, early.
         """
