@@ -101,6 +101,11 @@ def test_a_chapter_shows_its_facts(site, open_page, page):
         assert part in facts
 
 
+@pytest.mark.parametrize("page", ["genindex", "search", "py-modindex"])
+def test_pages_that_sphinx_makes_fit_a_phone(site, open_page, page):
+    assert open_page(site.http(page), width=320).overflow() == 0
+
+
 def test_fonts_are_asked_for_before_the_styles_that_name_them(site, open_page):
     """Else a page is drawn in another font first, and jumps under its reader."""
     visit = open_page(site.http("notebooks/02_unbiased"))
