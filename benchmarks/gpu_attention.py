@@ -3,15 +3,18 @@
     python benchmarks/gpu_attention.py
 
 measures, stores the table in benchmarks/results/gpu_attention.md with the GPU's name, and refuses
-to run without a GPU. No result is stored yet: it was written and checked where there is no GPU.
+to run without a GPU.
 
-Copy bandwidth is measured in the same run, because data sheets promise more than a copy gets.
+What the GPU can do is measured in the same run, because data sheets promise more than a copy or a
+product of matrices gets. From both follows a bound on every row: the time of its operations at the
+rate of the product, or of its bytes at the rate of the copy, whichever is longer.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from interleave import table, write_report
 
@@ -40,6 +43,24 @@ def seconds(run: Run) -> float:
     return float(do_bench(run, warmup=100, rep=400, return_mode="median")) / 1e3
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the GPU can do, as measured: operations and bytes a second."""
+
+    product: float
+    copy: float
+
+    def seconds(self, flop: float, moved: float) -> float:
+        """The least time for ``flop`` operations on ``moved`` bytes (roofline)."""
+        return max(flop / self.product, moved / self.copy)
+
+
+def product_rate() -> float:
+    """Operations a second of a product of two square matrices of 8192 rows in bfloat16."""
+    a, b = torch.randn(2, 8192, 8192, device="cuda", dtype=torch.bfloat16)
+    return 2 * 8192**3 / seconds(lambda: a @ b)
+
+
 def copy_bandwidth() -> float:
     """Bytes read and written a second by a copy of 2 GiB."""
     source = torch.empty(2**31, dtype=torch.uint8, device="cuda")
@@ -53,21 +74,33 @@ def forced(backend: SDPBackend, q: Tensor, k: Tensor, v: Tensor, *, causal: bool
         return scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
-def rates_table(
-    title: str, seq_len: int, causal: bool, rates: dict[str, float], errors: dict[str, float]
+def times_table(
+    title: str,
+    seq_len: int,
+    causal: bool,
+    times: dict[str, float],
+    errors: dict[str, float],
+    flop: float,
+    bound: float,
 ) -> str:
     """Rates and errors of every way, the fastest first."""
-    best = max(rate for name, rate in rates.items() if name in BACKENDS)
+    best = min(taken for name, taken in times.items() if name in BACKENDS)
     rows = [
-        [name, f"{rate:.0f}", f"{rate / best:.0%}", f"{errors[name]:.0e}"]
-        for name, rate in sorted(rates.items(), key=lambda item: -item[1])
+        [
+            name,
+            f"{flop / taken / 1e12:.0f}",
+            f"{best / taken:.0%}",
+            f"{taken / bound:.2f}",
+            f"{errors[name]:.0e}",
+        ]
+        for name, taken in sorted(times.items(), key=lambda item: item[1])
     ]
-    headers = ["way", "TFLOP/s", "of the best SDPA", "off from float64"]
+    headers = ["way", "TFLOP/s", "of the best SDPA", "times the bound", "off from float64"]
     masked = "causal" if causal else "not causal"
     return f"## {title}, bfloat16, {seq_len} tokens, {masked}\n\n{table(headers, rows)}"
 
 
-def forward(seq_len: int, *, causal: bool) -> str:
+def forward(limits: Limits, seq_len: int, *, causal: bool) -> str:
     """Every way in TFLOP/s; with a causal mask half of the products count."""
     from coursekit.pytorch.triton_attention import triton_attention
 
@@ -80,17 +113,18 @@ def forward(seq_len: int, *, causal: bool) -> str:
     }
     ways["course, Triton"] = lambda: triton_attention(q, k, v, causal=causal)[0]
     exact = forced(SDPBackend.MATH, *(x[:, :1].double() for x in (q, k, v)), causal=causal)
-    rates, errors = {}, {}
+    times, errors = {}, {}
     for name, run in ways.items():
         try:
             errors[name] = float((run()[:, :1].double() - exact).abs().max())  # type: ignore[index]
         except RuntimeError:
             continue  # PyTorch has no such backend for this GPU
-        rates[name] = flop / seconds(run) / 1e12
-    return rates_table("Forward", seq_len, causal, rates, errors)
+        times[name] = seconds(run)
+    bound = limits.seconds(flop, 4 * q.nbytes)
+    return times_table("Forward", seq_len, causal, times, errors, flop, bound)
 
 
-def backward(seq_len: int, *, causal: bool) -> str:
+def backward(limits: Limits, seq_len: int, *, causal: bool) -> str:
     """Every backward pass in TFLOP/s: five products where the forward pass has two."""
     from coursekit.pytorch.triton_attention import triton_attention
     from coursekit.pytorch.triton_attention_backward import triton_attention_backward
@@ -108,7 +142,7 @@ def backward(seq_len: int, *, causal: bool) -> str:
             grad, *(each.detach() for each in inputs), *kept, causal=causal
         )
     }
-    rates, errors = {}, {}
+    times, errors = {}, {}
     for name, backend in BACKENDS.items():
         try:
             output = forced(backend, *leaves, causal=causal)
@@ -120,8 +154,9 @@ def backward(seq_len: int, *, causal: bool) -> str:
     for name, run in ways.items():
         pairs = zip(run(), exact, strict=True)
         errors[name] = max(float((ours[:, :1].double() - e).abs().max()) for ours, e in pairs)
-        rates[name] = flop / seconds(run) / 1e12
-    return rates_table("Backward", seq_len, causal, rates, errors)
+        times[name] = seconds(run)
+    bound = limits.seconds(flop, 8 * grad.nbytes)
+    return times_table("Backward", seq_len, causal, times, errors, flop, bound)
 
 
 def gather_and_sdpa(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor) -> Tensor:
@@ -170,16 +205,17 @@ def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("no CUDA GPU here: nothing is measured and nothing stored.")
     torch.manual_seed(0)
-    copy = copy_bandwidth()
+    limits = Limits(product_rate(), copy_bandwidth())
     about = (
-        f"GPU: {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}. Copy bandwidth "
-        f"{copy / 1e12:.2f} TB/s, read and written. Medians by the GPU's clock; {HEADS} heads, "
-        f"head_dim {HEAD_DIM}."
+        f"GPU: {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}. A product of matrices in "
+        f"bfloat16 reached {limits.product / 1e12:.0f} TFLOP/s, a copy {limits.copy / 1e12:.2f} "
+        "TB/s, read and written; the bound is the longer of operations and bytes at these rates. "
+        f"Medians by the GPU's clock; {HEADS} heads, head_dim {HEAD_DIM}."
     )
     parts = [about]
-    parts += [forward(n, causal=causal) for n in (2048, 8192) for causal in (True, False)]
-    parts += [backward(n, causal=causal) for n in (2048, 8192) for causal in (True, False)]
-    parts.append(decode(copy, sequences=64, kv_heads=8, context=8192))
+    for way in (forward, backward):
+        parts += [way(limits, n, causal=causal) for n in (2048, 8192) for causal in (True, False)]
+    parts.append(decode(limits.copy, sequences=64, kv_heads=8, context=8192))
     write_report("gpu_attention", "Attention on a GPU", ["torch", "triton"], parts)
 
 

@@ -21,20 +21,26 @@ def interpret():
     All from one process, and not this one: Triton decides at its first import whether kernels are
     interpreted.
     """
+    return lambda script, cases, dtypes: _ask(script, cases, dtypes, TRITON_INTERPRET="1")
 
-    def ask(script, cases, dtypes):
-        asked = list(product(cases, dtypes))
-        done = subprocess.run(
-            [sys.executable, Path(__file__).with_name(script)],
-            input=json.dumps([(cases[case], dtype) for case, dtype in asked]),
-            env={**os.environ, "TRITON_INTERPRET": "1"},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return dict(zip(asked, json.loads(done.stdout), strict=True))
 
-    return ask
+@pytest.fixture(scope="session")
+def run_on_gpu():
+    """The same of the same script, the kernels compiled and on the GPU that is here."""
+    return lambda script, cases, dtypes: _ask(script, cases, dtypes, TRITON_INTERPRET="0")
+
+
+def _ask(script, cases, dtypes, **environment):
+    asked = list(product(cases, dtypes))
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name(script)],
+        input=json.dumps([(cases[case], dtype) for case, dtype in asked]),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(zip(asked, json.loads(done.stdout), strict=True))
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ One program computes one tile of queries of one head. The loop over the tiles of
 `coursekit.attention.tiled_attention`; the largest score, the sum and the output stay in registers
 from the first tile to the last. Tiles in which every query sees every key skip the mask.
 
+Tiles come and go through tensor descriptors. From H100 on, a unit of its own then copies a whole
+tile; what lies beyond the last row reads as 0 and is not written.
+
 Without a GPU the kernel runs in Triton's interpreter: set ``TRITON_INTERPRET=1`` before the first
 import. That is how it is tested, and far too slow for anything else. A GPU must have compute
 capability 8.0 (A100) or more: the tiles do not fit into the shared memory of older ones.
@@ -22,49 +25,51 @@ from ..errors import CourseError, MissingPackageError, ShapeError
 if TYPE_CHECKING:
     triton: Any
     tl: Any
+    TensorDescriptor: Any
 else:
     try:
         import triton
         import triton.language as tl
+        from triton.tools.tensor_descriptor import TensorDescriptor
     except ImportError:
         raise MissingPackageError(
-            "this module needs Triton, which comes with PyTorch for CUDA on Linux: "
-            "pip install triton."
+            "this module needs Triton 3.4 or later, which comes with PyTorch 2.8 for CUDA on "
+            "Linux: pip install 'triton>=3.4'."
         ) from None
 
 LOG2_E = 1.4426950408889634
 HEAD_DIMS = (16, 32, 64, 128)
+MOST_HEADS = 65_535  # programs along the second side of a grid
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
 def _absorb(  # type: ignore[no-untyped-def]
-    query, key, value, highest, total, output, first, last, rows, num_keys, offset, scale,
-    HEAD_DIM: tl.constexpr, KV_TILE: tl.constexpr, CAUSAL: tl.constexpr, MASKED: tl.constexpr,
+    query_tile, key, value, highest, total, result, kv_head, first, last, rows, num_keys, offset,
+    scale, HEAD_DIM: tl.constexpr, KV_TILE: tl.constexpr, CAUSAL: tl.constexpr,
+    MASKED: tl.constexpr,
 ):  # fmt: skip
-    """Read the keys from ``first`` to ``last``; return largest scores, sums and output."""
-    dims = tl.arange(0, HEAD_DIM)
+    """Read the keys from ``first`` to ``last``; return largest scores, sums and result."""
     for start in range(first, last, KV_TILE):
-        columns = start + tl.arange(0, KV_TILE)
-        there = columns < num_keys
-        places = columns[None, :] * HEAD_DIM + dims[:, None]
-        keys = tl.load(key + places, mask=there[None, :], other=0.0)
-        scores = tl.dot(query, keys, input_precision="ieee") * scale
+        keys = key.load([kv_head, start, 0]).reshape(KV_TILE, HEAD_DIM)
+        scores = tl.dot(query_tile, keys.T, input_precision="ieee")
         if MASKED:
-            visible = there[None, :]
+            columns = start + tl.arange(0, KV_TILE)
+            visible = (columns < num_keys)[None, :]
             if CAUSAL:
                 visible = visible & (columns[None, :] <= rows[:, None] + offset)
             scores = tl.where(visible, scores, -float("inf"))
-        new = tl.maximum(highest, tl.max(scores, 1))
-        shift = tl.where(new == -float("inf"), 0.0, new)  # where no key was seen yet
-        weights = tl.exp2(scores - shift[:, None])
+        new = tl.maximum(highest, tl.max(scores, 1) * scale)
+        shift = new
+        if MASKED:
+            shift = tl.where(new == -float("inf"), 0.0, new)  # where no key was seen yet
+        weights = tl.exp2(scores * scale - shift[:, None])
         correction = tl.exp2(highest - shift)
         total = total * correction + tl.sum(weights, 1)
-        places = columns[:, None] * HEAD_DIM + dims[None, :]
-        values = tl.load(value + places, mask=there[:, None], other=0.0)
-        output = output * correction[:, None]
-        output += tl.dot(weights.to(values.dtype), values, input_precision="ieee")
+        values = value.load([kv_head, start, 0]).reshape(KV_TILE, HEAD_DIM)
+        result = result * correction[:, None]
+        result = tl.dot(weights.to(values.dtype), values, result, input_precision="ieee")
         highest = new
-    return highest, total, output
+    return highest, total, result
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
@@ -73,40 +78,35 @@ def _forward(  # type: ignore[no-untyped-def]
     HEAD_DIM: tl.constexpr, QUERY_TILE: tl.constexpr, KV_TILE: tl.constexpr, CAUSAL: tl.constexpr,
 ):  # fmt: skip
     """One tile of queries of one head, from its first key to its last."""
-    head = tl.program_id(1).to(tl.int64)
-    query += head * num_rows * HEAD_DIM
-    output += head * num_rows * HEAD_DIM
-    key += (head // group) * num_keys * HEAD_DIM
-    value += (head // group) * num_keys * HEAD_DIM
-
-    start = tl.program_id(0) * QUERY_TILE
+    head, tile = tl.program_id(1), tl.program_id(0)
+    if CAUSAL:
+        tile = tl.num_programs(0) - 1 - tile  # the tiles that see most keys start first
+    kv_head, start = head // group, tile * QUERY_TILE
     rows = start + tl.arange(0, QUERY_TILE)
-    places = rows[:, None] * HEAD_DIM + tl.arange(0, HEAD_DIM)[None, :]
-    there = rows < num_rows
-    query_tile = tl.load(query + places, mask=there[:, None], other=0.0)
-
+    query_tile = query.load([head, start, 0]).reshape(QUERY_TILE, HEAD_DIM)
     highest = tl.full([QUERY_TILE], -float("inf"), tl.float32)
     total = tl.zeros([QUERY_TILE], tl.float32)
     result = tl.zeros([QUERY_TILE, HEAD_DIM], tl.float32)
+
     end, whole = num_keys, num_keys  # keys that some row sees, and that every row sees
     if CAUSAL:
         end = tl.maximum(0, tl.minimum(num_keys, start + QUERY_TILE + offset))
         whole = tl.maximum(0, tl.minimum(num_keys, start + 1 + offset))
     whole = whole // KV_TILE * KV_TILE
     highest, total, result = _absorb(
-        query_tile, key, value, highest, total, result, 0, whole, rows, num_keys, offset, scale,
-        HEAD_DIM, KV_TILE, CAUSAL, False,
+        query_tile, key, value, highest, total, result, kv_head, 0, whole, rows, num_keys, offset,
+        scale, HEAD_DIM, KV_TILE, CAUSAL, False,
     )  # fmt: skip
     highest, total, result = _absorb(
-        query_tile, key, value, highest, total, result, whole, end, rows, num_keys, offset, scale,
-        HEAD_DIM, KV_TILE, CAUSAL, True,
+        query_tile, key, value, highest, total, result, kv_head, whole, end, rows, num_keys, offset,
+        scale, HEAD_DIM, KV_TILE, CAUSAL, True,
     )  # fmt: skip
 
     total = tl.where(total == 0.0, 1.0, total)  # a row without keys: 0, and log-sum-exp -inf
-    result = result / total[:, None]
-    tl.store(output + places, result.to(output.dtype.element_ty), mask=there[:, None])
+    result = (result / total[:, None]).to(output.dtype)
+    output.store([head, start, 0], result.reshape(1, QUERY_TILE, HEAD_DIM))
     sums = (highest + tl.log2(total)) * 0.6931471805599453
-    tl.store(log_sum_exp + head * num_rows + rows, sums, mask=there)
+    tl.store(log_sum_exp + head.to(tl.int64) * num_rows + rows, sums, mask=rows < num_rows)
 
 
 def triton_attention(
@@ -139,19 +139,31 @@ def triton_attention(
         When the tensors are not on a GPU and Triton's interpreter is off.
     """
     _check(query, key, value, causal, offset)
-    query, key, value = (each.contiguous() for each in (query, key, value))
     batch_size, num_heads, num_rows, head_dim = query.shape
-    output = torch.empty_like(query)
-    log_sum_exp = torch.empty(query.shape[:3], dtype=torch.float32, device=query.device)
-    wide = query.dtype == torch.float32  # numbers of twice the size: tiles of half the rows
-    query_tile, kv_tile = (64, 32) if wide else (128, 64)
+    output = query.new_empty(query.shape)
+    log_sum_exp = query.new_empty(query.shape[:3], dtype=torch.float32)
+    # Numbers of twice the size: tiles of half the rows.
+    query_tile, kv_tile = (64, 32) if query.dtype == torch.float32 else (128, 64)
     _forward[(triton.cdiv(num_rows, query_tile), batch_size * num_heads)](
-        query, key, value, output, log_sum_exp,
+        tiles(query, query_tile), tiles(key, kv_tile), tiles(value, kv_tile),
+        tiles(output, query_tile), log_sum_exp,
         num_rows, key.shape[2], num_heads // key.shape[1], offset, LOG2_E / math.sqrt(head_dim),
         HEAD_DIM=head_dim, QUERY_TILE=query_tile, KV_TILE=kv_tile, CAUSAL=causal,
-        num_warps=8, num_stages=2 if wide else 3,
+        num_warps=4, num_stages=2,
     )  # fmt: skip
     return output, log_sum_exp
+
+
+def tiles(tensor: Tensor, rows: int) -> TensorDescriptor:
+    """A descriptor of ``(batch_size, heads, seq_len, head_dim)`` in tiles of ``rows`` of one head.
+
+    A tensor that does not lie as descriptors need it, row by row from an address that 16 divides,
+    is copied.
+    """
+    flat = tensor.contiguous().flatten(0, 1)
+    if flat.data_ptr() % 16:
+        flat = flat.clone()
+    return TensorDescriptor.from_tensor(flat, [1, rows, flat.shape[-1]])
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, causal: bool, offset: int) -> None:
@@ -167,6 +179,11 @@ def _check(query: Tensor, key: Tensor, value: Tensor, causal: bool, offset: int)
     types = {query.dtype, key.dtype, value.dtype}
     if len(types) > 1 or not types <= {torch.float16, torch.bfloat16, torch.float32}:
         raise ShapeError(f"got {types}; the kernel needs one of float16, bfloat16, float32.")
+    if query.shape[0] * query.shape[1] > MOST_HEADS:
+        raise ShapeError(
+            f"got {shapes}; a GPU takes at most {MOST_HEADS} heads of all sequences together: "
+            "split the batch."
+        )
     if offset and not causal:
         raise CourseError(f"offset={offset} without causal=True hides nothing; set causal too.")
     if not query.is_cuda and not triton.knobs.runtime.interpret:

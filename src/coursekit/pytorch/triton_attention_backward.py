@@ -16,111 +16,148 @@ import torch
 from torch import Tensor
 
 from ..errors import ShapeError
-from .triton_attention import _check
+from .triton_attention import LOG2_E, _check, tiles
 
 if TYPE_CHECKING:
     triton: Any
     tl: Any
+    TensorDescriptor: Any
 else:
     import triton
     import triton.language as tl
+    from triton.tools.tensor_descriptor import TensorDescriptor
+
+PER_ROW_TILE = 128  # the largest tile of queries of both kernels
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _tile(pointer, rows, num_rows, HEAD_DIM: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Rows of a matrix (num_rows, HEAD_DIM); zeros beyond its end."""
-    places = rows[:, None] * HEAD_DIM + tl.arange(0, HEAD_DIM)[None, :]
-    return tl.load(pointer + places, mask=(rows < num_rows)[:, None], other=0.0)
-
-
-@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _weights(  # type: ignore[no-untyped-def]
-    query, key, sums, rows, columns, num_rows, num_keys, offset, scale, CAUSAL: tl.constexpr,
+def _over_keys(  # type: ignore[no-untyped-def]
+    query_tile, grad_tile, key, value, log_sums, row_sums, result, kv_head, first, last, rows,
+    num_keys, offset, scale, HEAD_DIM: tl.constexpr, KV_TILE: tl.constexpr, CAUSAL: tl.constexpr,
+    MASKED: tl.constexpr,
 ):  # fmt: skip
-    """P = exp(S - log_sum_exp) of a tile; 0 where a query must not look."""
-    scores = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * 1.4426950408889634)
-    visible = (rows < num_rows)[:, None] & (columns < num_keys)[None, :]
-    if CAUSAL:
-        visible = visible & (columns[None, :] <= rows[:, None] + offset)
-    return tl.where(visible, tl.exp2(scores - sums[:, None] * 1.4426950408889634), 0.0)
+    """Add to dQ of a tile of queries what the keys from ``first`` to ``last`` give."""
+    for start in range(first, last, KV_TILE):
+        keys = key.load([kv_head, start, 0]).reshape(KV_TILE, HEAD_DIM)
+        values = value.load([kv_head, start, 0]).reshape(KV_TILE, HEAD_DIM)
+        scores = tl.dot(query_tile, keys.T, input_precision="ieee")
+        weights = tl.exp2(scores * scale - log_sums[:, None])
+        if MASKED:
+            columns = start + tl.arange(0, KV_TILE)
+            visible = (columns < num_keys)[None, :]
+            if CAUSAL:
+                visible = visible & (columns[None, :] <= rows[:, None] + offset)
+            weights = tl.where(visible, weights, 0.0)
+        grad_weights = tl.dot(grad_tile, values.T, input_precision="ieee")
+        grad_scores = weights * (grad_weights - row_sums[:, None])
+        result = tl.dot(grad_scores.to(keys.dtype), keys, result, input_precision="ieee")
+    return result
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
 def _grad_query(  # type: ignore[no-untyped-def]
-    query, key, value, grad_output, log_sum_exp, row_sums, grad_query,
+    query, key, value, grad_output, output, log_sum_exp, log_sums, row_sums, grad_query,
     num_rows, num_keys, group, offset, scale,
     HEAD_DIM: tl.constexpr, QUERY_TILE: tl.constexpr, KV_TILE: tl.constexpr, CAUSAL: tl.constexpr,
 ):  # fmt: skip
-    """One tile of queries of one head: dQ = Σ dS K."""
-    head = tl.program_id(1).to(tl.int64)
-    to_queries, to_keys = head * num_rows, (head // group) * num_keys
-    start = tl.program_id(0) * QUERY_TILE
+    """One tile of queries of one head: dQ = Σ dS K, and what the second kernel needs of a row."""
+    head, tile = tl.program_id(1), tl.program_id(0)
+    if CAUSAL:
+        tile = tl.num_programs(0) - 1 - tile  # the tiles that see most keys start first
+    kv_head, start = head // group, tile * QUERY_TILE
     rows = start + tl.arange(0, QUERY_TILE)
-    there = rows < num_rows
-    q = _tile(query + to_queries * HEAD_DIM, rows, num_rows, HEAD_DIM)
-    grad_out = _tile(grad_output + to_queries * HEAD_DIM, rows, num_rows, HEAD_DIM)
-    sums = tl.load(log_sum_exp + to_queries + rows, mask=there, other=0.0)
-    row_sum = tl.load(row_sums + to_queries + rows, mask=there, other=0.0)
+    grad_tile = grad_output.load([head, start, 0]).reshape(QUERY_TILE, HEAD_DIM)
+    output_tile = output.load([head, start, 0]).reshape(QUERY_TILE, HEAD_DIM)
+    sums = tl.sum(grad_tile.to(tl.float32) * output_tile.to(tl.float32), 1)  # the paper's D
+    sources = log_sum_exp + head.to(tl.int64) * num_rows + rows
+    logs = tl.load(sources, mask=rows < num_rows, other=0.0) * 1.4426950408889634
+    log_sums.store([head, start], logs.reshape(1, QUERY_TILE))
+    row_sums.store([head, start], sums.reshape(1, QUERY_TILE))
+
+    query_tile = query.load([head, start, 0]).reshape(QUERY_TILE, HEAD_DIM)
     result = tl.zeros([QUERY_TILE, HEAD_DIM], tl.float32)
-    end = num_keys
+    end, whole = num_keys, num_keys  # keys that some row sees, and that every row sees
     if CAUSAL:
         end = tl.maximum(0, tl.minimum(num_keys, start + QUERY_TILE + offset))
-    for first in range(0, end, KV_TILE):
-        columns = first + tl.arange(0, KV_TILE)
-        k = _tile(key + to_keys * HEAD_DIM, columns, num_keys, HEAD_DIM)
-        v = _tile(value + to_keys * HEAD_DIM, columns, num_keys, HEAD_DIM)
-        weights = _weights(
-            q, k, sums, rows, columns, num_rows, num_keys, offset, scale, CAUSAL
-        )  # fmt: skip
-        grad_weights = tl.dot(grad_out, tl.trans(v), input_precision="ieee")
-        grad_scores = weights * (grad_weights - row_sum[:, None]) * scale
-        result += tl.dot(grad_scores.to(k.dtype), k, input_precision="ieee")
-    places = rows[:, None] * HEAD_DIM + tl.arange(0, HEAD_DIM)[None, :]
-    to = grad_query + to_queries * HEAD_DIM + places
-    tl.store(to, result.to(grad_query.dtype.element_ty), mask=there[:, None])
+        whole = tl.maximum(0, tl.minimum(num_keys, start + 1 + offset))
+    whole = whole // KV_TILE * KV_TILE
+    result = _over_keys(
+        query_tile, grad_tile, key, value, logs, sums, result, kv_head, 0, whole, rows, num_keys,
+        offset, scale, HEAD_DIM, KV_TILE, CAUSAL, False,
+    )  # fmt: skip
+    result = _over_keys(
+        query_tile, grad_tile, key, value, logs, sums, result, kv_head, whole, end, rows, num_keys,
+        offset, scale, HEAD_DIM, KV_TILE, CAUSAL, True,
+    )  # fmt: skip
+    result = (result * (scale * 0.6931471805599453)).to(grad_query.dtype)
+    grad_query.store([head, start, 0], result.reshape(1, QUERY_TILE, HEAD_DIM))
+
+
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def _over_queries(  # type: ignore[no-untyped-def]
+    key_tile, value_tile, query, grad_output, log_sums, row_sums, for_key, for_value, head, first,
+    last, columns, offset, scale, HEAD_DIM: tl.constexpr, QUERY_TILE: tl.constexpr,
+    CAUSAL: tl.constexpr,
+):  # fmt: skip
+    """Add to dK and dV of a tile of keys what the queries from ``first`` to ``last`` give.
+
+    Scores and weights are transposed here, a row for each key: only so can the weights go from
+    registers straight into the next product.
+    """
+    for start in range(first, last, QUERY_TILE):
+        queries = query.load([head, start, 0]).reshape(QUERY_TILE, HEAD_DIM)
+        grads = grad_output.load([head, start, 0]).reshape(QUERY_TILE, HEAD_DIM)
+        logs = log_sums.load([head, start]).reshape(QUERY_TILE)
+        sums = row_sums.load([head, start]).reshape(QUERY_TILE)
+        scores = tl.dot(key_tile, queries.T, input_precision="ieee")
+        weights = tl.exp2(scores * scale - logs[None, :])
+        if CAUSAL:
+            rows = start + tl.arange(0, QUERY_TILE)
+            weights = tl.where(columns[:, None] <= rows[None, :] + offset, weights, 0.0)
+        for_value = tl.dot(weights.to(grads.dtype), grads, for_value, input_precision="ieee")
+        grad_weights = tl.dot(value_tile, grads.T, input_precision="ieee")
+        grad_scores = weights * (grad_weights - sums[None, :])
+        for_key = tl.dot(grad_scores.to(queries.dtype), queries, for_key, input_precision="ieee")
+    return for_key, for_value
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
 def _grad_key_value(  # type: ignore[no-untyped-def]
-    query, key, value, grad_output, log_sum_exp, row_sums, grad_key, grad_value,
-    num_rows, num_keys, group, offset, scale,
+    query, key, value, grad_output, log_sums, row_sums, grad_key, grad_value,
+    num_rows, group, offset, scale,
     HEAD_DIM: tl.constexpr, QUERY_TILE: tl.constexpr, KV_TILE: tl.constexpr, CAUSAL: tl.constexpr,
 ):  # fmt: skip
-    """One tile of keys of one key head: dV = Σ Pᵀ dO and dK = Σ dSᵀ Q over all its queries."""
-    kv_head = tl.program_id(1).to(tl.int64)
-    to_keys = kv_head * num_keys
-    start = tl.program_id(0) * KV_TILE
+    """One tile of keys of one key head: dV = Σ Pᵀ dO and dK = Σ dSᵀ Q over all its queries.
+
+    What lies beyond the last query or the last key needs no mask: a row of zeros adds nothing, and
+    a key that is not there has a row of its own, which is not written.
+    """
+    kv_head, start = tl.program_id(1), tl.program_id(0) * KV_TILE
     columns = start + tl.arange(0, KV_TILE)
-    k = _tile(key + to_keys * HEAD_DIM, columns, num_keys, HEAD_DIM)
-    v = _tile(value + to_keys * HEAD_DIM, columns, num_keys, HEAD_DIM)
+    key_tile = key.load([kv_head, start, 0]).reshape(KV_TILE, HEAD_DIM)
+    value_tile = value.load([kv_head, start, 0]).reshape(KV_TILE, HEAD_DIM)
     for_key = tl.zeros([KV_TILE, HEAD_DIM], tl.float32)
     for_value = tl.zeros([KV_TILE, HEAD_DIM], tl.float32)
-    begin = 0
-    if CAUSAL:  # the first query that sees the first of these keys
+    begin, whole = 0, 0  # from where on a query sees one of these keys, and all of them
+    if CAUSAL:
         begin = tl.maximum(0, start - offset) // QUERY_TILE * QUERY_TILE
+        whole = tl.cdiv(tl.maximum(0, start + KV_TILE - 1 - offset), QUERY_TILE) * QUERY_TILE
     for member in range(0, group):
-        to_queries = (kv_head * group + member) * num_rows
-        for first in range(begin, num_rows, QUERY_TILE):
-            rows = first + tl.arange(0, QUERY_TILE)
-            there = rows < num_rows
-            q = _tile(query + to_queries * HEAD_DIM, rows, num_rows, HEAD_DIM)
-            grad_out = _tile(grad_output + to_queries * HEAD_DIM, rows, num_rows, HEAD_DIM)
-            sums = tl.load(log_sum_exp + to_queries + rows, mask=there, other=0.0)
-            row_sum = tl.load(row_sums + to_queries + rows, mask=there, other=0.0)
-            weights = _weights(
-                q, k, sums, rows, columns, num_rows, num_keys, offset, scale, CAUSAL
+        head = kv_head * group + member
+        if CAUSAL:
+            for_key, for_value = _over_queries(
+                key_tile, value_tile, query, grad_output, log_sums, row_sums, for_key, for_value,
+                head, begin, tl.minimum(whole, num_rows), columns, offset, scale,
+                HEAD_DIM, QUERY_TILE, True,
             )  # fmt: skip
-            for_value += tl.dot(
-                tl.trans(weights).to(grad_out.dtype), grad_out, input_precision="ieee"
-            )
-            grad_weights = tl.dot(grad_out, tl.trans(v), input_precision="ieee")
-            grad_scores = weights * (grad_weights - row_sum[:, None]) * scale
-            for_key += tl.dot(tl.trans(grad_scores).to(q.dtype), q, input_precision="ieee")
-    places = columns[:, None] * HEAD_DIM + tl.arange(0, HEAD_DIM)[None, :]
-    there = (columns < num_keys)[:, None]
-    to = to_keys * HEAD_DIM + places
-    tl.store(grad_key + to, for_key.to(grad_key.dtype.element_ty), mask=there)
-    tl.store(grad_value + to, for_value.to(grad_value.dtype.element_ty), mask=there)
+        for_key, for_value = _over_queries(
+            key_tile, value_tile, query, grad_output, log_sums, row_sums, for_key, for_value,
+            head, whole, num_rows, columns, offset, scale, HEAD_DIM, QUERY_TILE, False,
+        )  # fmt: skip
+    for_key = (for_key * (scale * 0.6931471805599453)).to(grad_key.dtype)
+    grad_key.store([kv_head, start, 0], for_key.reshape(1, KV_TILE, HEAD_DIM))
+    for_value = for_value.to(grad_value.dtype)
+    grad_value.store([kv_head, start, 0], for_value.reshape(1, KV_TILE, HEAD_DIM))
 
 
 def triton_attention_backward(
@@ -154,19 +191,30 @@ def triton_attention_backward(
             f"shape of query, {tuple(query.shape)}."
         )
     _check(query, key, value, causal, offset)
-    tensors = [each.contiguous() for each in (query, key, value, grad_output)]
     batch_size, num_heads, num_rows, head_dim = query.shape
     num_kv_heads, num_keys = key.shape[1:3]
-    grads = [torch.empty_like(each) for each in tensors[:3]]
-    row_sums = (grad_output.float() * output.float()).sum(dim=-1)  # the paper's D
-    group, tile = num_heads // num_kv_heads, 32 if query.dtype == torch.float32 else 64
-    sums = log_sum_exp.masked_fill(log_sum_exp == -math.inf, 0.0)  # rows that see no key
-    sizes = (num_rows, num_keys, group, offset, 1 / math.sqrt(head_dim))
-    options = {"HEAD_DIM": head_dim, "QUERY_TILE": tile, "KV_TILE": tile, "CAUSAL": causal}
-    _grad_query[(triton.cdiv(num_rows, tile), batch_size * num_heads)](
-        *tensors, sums, row_sums, grads[0], *sizes, **options, num_warps=4
-    )
+    grads = [each.new_empty(each.shape) for each in (query, key, value)]
+    group, scale = num_heads // num_kv_heads, LOG2_E / math.sqrt(head_dim)
+    # Two numbers for each row, up to the end of the last tile: the first kernel writes them.
+    last = triton.cdiv(num_rows, PER_ROW_TILE) * PER_ROW_TILE
+    per_row = query.new_empty(2, batch_size * num_heads, last, dtype=torch.float32)
+    wide = query.dtype == torch.float32  # numbers of twice the size: tiles of half the rows
+
+    query_tile, kv_tile = (64, 32) if wide else (128, 64)
+    _grad_query[(triton.cdiv(num_rows, query_tile), batch_size * num_heads)](
+        tiles(query, query_tile), tiles(key, kv_tile), tiles(value, kv_tile),
+        tiles(grad_output, query_tile), tiles(output, query_tile), log_sum_exp.contiguous(),
+        *(TensorDescriptor.from_tensor(each, [1, query_tile]) for each in per_row),
+        tiles(grads[0], query_tile), num_rows, num_keys, group, offset, scale,
+        HEAD_DIM=head_dim, QUERY_TILE=query_tile, KV_TILE=kv_tile, CAUSAL=causal,
+        num_warps=8, num_stages=2 if wide else 3,
+    )  # fmt: skip
+    tile = 32 if wide else 64
     _grad_key_value[(triton.cdiv(num_keys, tile), batch_size * num_kv_heads)](
-        *tensors, sums, row_sums, *grads[1:], *sizes, **options, num_warps=4
-    )
+        *(tiles(each, tile) for each in (query, key, value, grad_output)),
+        *(TensorDescriptor.from_tensor(each, [1, tile]) for each in per_row),
+        tiles(grads[1], tile), tiles(grads[2], tile), num_rows, group, offset, scale,
+        HEAD_DIM=head_dim, QUERY_TILE=tile, KV_TILE=tile, CAUSAL=causal,
+        num_warps=4, num_stages=2,
+    )  # fmt: skip
     return grads[0], grads[1], grads[2]

@@ -1,4 +1,7 @@
-"""Triton's interpreter, for a script that answers the fixture `interpret`."""
+"""What a script needs that answers the fixtures `interpret` and `run_on_gpu`.
+
+With TRITON_INTERPRET=1 the kernels run in Triton's interpreter, without on a GPU.
+"""
 
 import json
 import sys
@@ -8,6 +11,7 @@ import torch
 from triton.runtime import interpreter
 
 warnings.simplefilter("error")
+DEVICE = "cpu" if interpreter.triton.knobs.runtime.interpret else "cuda"
 multiply = interpreter.InterpreterBuilder.create_dot
 
 

@@ -1,8 +1,8 @@
-"""The paged decode kernel in Triton's interpreter: see the fixture `interpret`."""
+"""The paged decode kernel beside gathering: see the fixtures `interpret` and `run_on_gpu`."""
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from triton_interpreter import answer
+from triton_answers import DEVICE, answer
 
 from coursekit.pytorch.triton_decoding import paged_decode
 
@@ -41,10 +41,10 @@ def gathered(query, keys, values, tables, lengths):
 def largest_error(case, dtype):
     """Of any number of the output, which must have the query's type and shape."""
     inputs = pages(case, dtype)
-    output = paged_decode(*inputs, parts=case[-1])
+    output = paged_decode(*(each.to(DEVICE) for each in inputs), parts=case[-1])
     assert output.dtype == dtype
     assert output.shape == inputs[0].shape
-    error = (output.double() - gathered(*inputs)).abs().max().item()
+    error = (output.cpu().double() - gathered(*inputs)).abs().max().item()
     assert error == error, "something that no sequence owns was read"
     return error
 
