@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,8 +21,11 @@ def peak_bytes(run: Callable[[], object]) -> int:
     first call does not count. The result of ``run`` is still held when it ends, so it counts.
     """
     run()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        result = run()
+    with warnings.catch_warnings():
+        # Some versions of PyTorch warn of further cycles, though there is only this one.
+        warnings.filterwarnings("ignore", "Warning: Profiler clears events")
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+            result = run()
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
         recorded.export_chrome_trace(str(trace))
