@@ -106,6 +106,16 @@ def test_pages_that_sphinx_makes_fit_a_phone(site, open_page, page):
     assert open_page(site.http(page), width=320).overflow() == 0
 
 
+def test_a_long_name_in_the_reference_may_break_anywhere(site, open_page):
+    """Firefox lets nothing break inside what must not wrap, and such names are wider than phones."""
+    page = open_page(site.http("book/reference/api/numpy"), width=320).page
+    found = page.locator("dt.sig .pre").evaluate_all(
+        "(names) => names.map((name) => getComputedStyle(name))"
+        ".map((style) => `${style.whiteSpace} ${style.overflowWrap}`)"
+    )
+    assert set(found) == {"normal anywhere"}
+
+
 def test_fonts_are_asked_for_before_the_styles_that_name_them(site, open_page):
     """Else a page is drawn in another font first, and jumps under its reader."""
     visit = open_page(site.http("notebooks/02_unbiased"))
