@@ -188,7 +188,8 @@ function names(state, { left, right, bottom, at }) {
       mark("cross", "vermillion", left + 120, bottom + 46) + words(left + 134, bottom + 50, all);
   const name = (height, point, text) => {
     const [x, y] = at(point), [, down] = at([0, height]), start = right - 7.6 * text.length;
-    return line("thin ink", [x + 6, y + 9], [start - 5, down - 5]) +
+    const above = x + 6 > start;  // then the way to the words is straight down
+    return line("thin ink", [above ? x : x + 6, y + 9], above ? [x, down - 14] : [start - 5, down - 5]) +
       words(start, down, text, "strong");
   };
   return miss(mean) < 1e-9 ? name(-13, FULL, `full gradient = ${all}`)
