@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,11 +55,12 @@ class Visit:
             and urlsplit(url).hostname not in ("127.0.0.1", "localhost")
         ]
 
-    def axe(self, within: str | None = None) -> list[str]:
-        """Accessibility violations found by axe-core, one line each."""
+    def axe(self, within: str | None = None, *, rules: Sequence[str] = ()) -> list[str]:
+        """Accessibility violations found by axe-core, one line each; of some rules, or of all."""
         from axe_playwright_python.sync_playwright import Axe
 
-        found = Axe().run(self.page, context=within).response["violations"]
+        options = {"runOnly": list(rules), "resultTypes": ["violations"]} if rules else None
+        found = Axe().run(self.page, context=within, options=options).response["violations"]
         return [
             f"{rule['id']}: {rule['help']} at {node['html'][:200]}"
             for rule in found
