@@ -10,7 +10,12 @@ torch = pytest.importorskip("torch", reason="the kernel's inputs are tensors")
 triton = pytest.importorskip("triton", reason="the kernel is written in Triton")
 
 from coursekit.errors import CourseError, ShapeError  # noqa: E402
-from coursekit.pytorch.triton_attention import _forward, tiles, triton_attention  # noqa: E402
+from coursekit.pytorch.triton_attention import (  # noqa: E402
+    _forward,
+    check_gpu,
+    tiles,
+    triton_attention,
+)
 
 # Name: heads, kv_heads, n, m, head_dim, causal, offset. Tiles are 128 × 64, in float32 64 × 32.
 CASES = {
@@ -41,12 +46,14 @@ def test_interpreted_it_gives_the_float64_answer(interpreted, case, dtype):
     assert error_of_sums < 1e-5  # float32 sums, whatever the inputs
 
 
-@pytest.mark.parametrize(("capability", "instruction"), [(80, "mma.sync"), (90, "wgmma")])
+@pytest.mark.parametrize(
+    ("capability", "instruction"), [(80, "mma.sync"), (86, "mma.sync"), (90, "wgmma")]
+)
 @pytest.mark.parametrize("head_dim", [64, 128])
 def test_it_compiles_to_machine_code_with_tensor_cores(
     compile_for_gpu, capability, instruction, head_dim
 ):
-    """For A100 and H100, in the shared memory they have."""
+    """For A100, GPUs for a desk and H100, in the shared memory they have."""
     kinds = dict.fromkeys(("query", "output"), f"tensordesc<bf16[1,128,{head_dim}]>")
     kinds |= dict.fromkeys(("key", "value"), f"tensordesc<bf16[1,64,{head_dim}]>")
     kinds |= {"log_sum_exp": "*fp32"}
@@ -109,6 +116,13 @@ def test_an_offset_that_hides_nothing_is_refused():
 def test_without_a_gpu_and_without_the_interpreter_it_says_what_to_do():
     with pytest.raises(CourseError, match="not on a GPU; move them there, or set TRITON_INTERPRET"):
         triton_attention(WIDE, NARROW, NARROW)
+
+
+def test_a_gpu_that_is_too_old_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    with pytest.raises(CourseError, match=r"Tesla T4 has compute capability 7\.5.*8\.0 \(A100\)"):
+        check_gpu(torch.device("cuda", 0))
 
 
 def test_without_triton_one_sentence_says_so():

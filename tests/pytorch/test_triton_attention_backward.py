@@ -1,5 +1,7 @@
 """The backward kernels: interpreted here beside float64, compiled, run where there is a GPU."""
 
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="the kernels' inputs are tensors")
@@ -35,12 +37,18 @@ def test_interpreted_they_give_the_float64_gradients(interpreted, case, dtype):
     assert max(interpreted[case, dtype]) < TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize(("capability", "instruction"), [(80, "mma.sync"), (90, "wgmma")])
+LARGE, SMALL = {"num_warps": 8, "num_stages": 3}, {"num_warps": 4, "num_stages": 2}
+
+
 @pytest.mark.parametrize(
-    ("kernel", "results", "rows", "options"),
+    ("capability", "instruction", "kernel", "results", "rows", "options"),
     [
-        ("_grad_query", ["grad_query"], 128, {"num_warps": 8, "num_stages": 3}),
-        ("_grad_key_value", ["grad_key", "grad_value"], 64, {"num_warps": 4, "num_stages": 2}),
+        (80, "mma.sync", "_grad_query", ["grad_query"], 128, LARGE),
+        (86, "mma.sync", "_grad_query", ["grad_query"], 64, SMALL),
+        (90, "wgmma", "_grad_query", ["grad_query"], 128, LARGE),
+        (80, "mma.sync", "_grad_key_value", ["grad_key", "grad_value"], 64, SMALL),
+        (86, "mma.sync", "_grad_key_value", ["grad_key", "grad_value"], 64, SMALL),
+        (90, "wgmma", "_grad_key_value", ["grad_key", "grad_value"], 64, SMALL),
     ],
 )
 def test_they_compile_to_machine_code_with_tensor_cores(
@@ -71,6 +79,16 @@ def on_gpu(run_on_gpu):
 @pytest.mark.parametrize("case", CASES)
 def test_on_a_gpu_they_give_the_float64_gradients(on_gpu, case, dtype):
     assert max(on_gpu[case, dtype]) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize(("kib", "rows"), [(99, 64), (163, 128), (227, 128)])
+def test_a_gpu_with_little_shared_memory_gets_smaller_tiles(monkeypatch, kib, rows):
+    """Beside the tiles that the test above compiles for it."""
+    utils = SimpleNamespace(get_device_properties=lambda index: {"max_shared_mem": kib * 1024})
+    driver = SimpleNamespace(active=SimpleNamespace(utils=utils))
+    monkeypatch.setattr(triton.runtime, "driver", driver)
+    on_gpu = SimpleNamespace(dtype=torch.bfloat16, is_cuda=True, device=torch.device("cuda", 0))
+    assert backward._grad_query_tiles(on_gpu)[0] == rows
 
 
 def test_what_the_kernels_cannot_do_is_refused():

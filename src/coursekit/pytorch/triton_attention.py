@@ -39,6 +39,7 @@ else:
 
 LOG2_E = 1.4426950408889634
 HEAD_DIMS = (16, 32, 64, 128)
+OLDEST = (8, 0)  # compute capability: A100
 MOST_HEADS = 65_535  # programs along the second side of a grid
 
 
@@ -136,7 +137,7 @@ def triton_attention(
     ShapeError
         When shapes or types do not fit.
     CourseError
-        When the tensors are not on a GPU and Triton's interpreter is off.
+        When the tensors are not on a GPU and Triton's interpreter is off, or the GPU is too old.
     """
     _check(query, key, value, causal, offset)
     batch_size, num_heads, num_rows, head_dim = query.shape
@@ -186,8 +187,21 @@ def _check(query: Tensor, key: Tensor, value: Tensor, causal: bool, offset: int)
         )
     if offset and not causal:
         raise CourseError(f"offset={offset} without causal=True hides nothing; set causal too.")
-    if not query.is_cuda and not triton.knobs.runtime.interpret:
+    check_gpu(query.device)
+
+
+def check_gpu(device: torch.device) -> None:
+    """Raise CourseError unless a kernel of the course runs there, or in Triton's interpreter."""
+    if triton.knobs.runtime.interpret:
+        return
+    if device.type != "cuda":
         raise CourseError(
             "the tensors are not on a GPU; move them there, or set TRITON_INTERPRET=1 before the "
             "first import to run the kernel in Triton's interpreter."
+        )
+    capability = torch.cuda.get_device_capability(device)
+    if capability < OLDEST:
+        raise CourseError(
+            f"{torch.cuda.get_device_name(device)} has compute capability "
+            f"{'.'.join(map(str, capability))}; the kernels need 8.0 (A100) or more."
         )

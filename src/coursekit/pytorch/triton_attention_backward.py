@@ -183,7 +183,7 @@ def triton_attention_backward(
     ShapeError
         When shapes or types do not fit.
     CourseError
-        When the tensors are not on a GPU and Triton's interpreter is off.
+        When the tensors are not on a GPU and Triton's interpreter is off, or the GPU is too old.
     """
     if grad_output.shape != query.shape or output.shape != query.shape:
         raise ShapeError(
@@ -198,18 +198,18 @@ def triton_attention_backward(
     # Two numbers for each row, up to the end of the last tile: the first kernel writes them.
     last = triton.cdiv(num_rows, PER_ROW_TILE) * PER_ROW_TILE
     per_row = query.new_empty(2, batch_size * num_heads, last, dtype=torch.float32)
-    wide = query.dtype == torch.float32  # numbers of twice the size: tiles of half the rows
+    wide = query.dtype == torch.float32
 
-    query_tile, kv_tile = (64, 32) if wide else (128, 64)
+    query_tile, kv_tile, warps, stages = _grad_query_tiles(query)
     _grad_query[(triton.cdiv(num_rows, query_tile), batch_size * num_heads)](
         tiles(query, query_tile), tiles(key, kv_tile), tiles(value, kv_tile),
         tiles(grad_output, query_tile), tiles(output, query_tile), log_sum_exp.contiguous(),
         *(TensorDescriptor.from_tensor(each, [1, query_tile]) for each in per_row),
         tiles(grads[0], query_tile), num_rows, num_keys, group, offset, scale,
         HEAD_DIM=head_dim, QUERY_TILE=query_tile, KV_TILE=kv_tile, CAUSAL=causal,
-        num_warps=8, num_stages=2 if wide else 3,
+        num_warps=warps, num_stages=stages,
     )  # fmt: skip
-    tile = 32 if wide else 64
+    tile = 32 if wide else 64  # numbers of twice the size: tiles of half the rows
     _grad_key_value[(triton.cdiv(num_keys, tile), batch_size * num_kv_heads)](
         *(tiles(each, tile) for each in (query, key, value, grad_output)),
         *(TensorDescriptor.from_tensor(each, [1, tile]) for each in per_row),
@@ -218,3 +218,14 @@ def triton_attention_backward(
         num_warps=4, num_stages=2,
     )  # fmt: skip
     return grads[0], grads[1], grads[2]
+
+
+def _grad_query_tiles(query: Tensor) -> tuple[int, int, int, int]:
+    """Rows of both tiles, warps and stages: what was fastest, or what fits the GPU's memory."""
+    if query.dtype == torch.float32:
+        return 64, 32, 8, 2
+    if query.is_cuda:
+        about = triton.runtime.driver.active.utils.get_device_properties(query.device.index)
+        if about["max_shared_mem"] < 163 * 1024:  # less than an A100 has, as in GPUs for a desk
+            return 64, 64, 4, 2
+    return 128, 64, 8, 3

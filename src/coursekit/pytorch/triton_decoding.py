@@ -21,20 +21,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..errors import CourseError, MissingPackageError, ShapeError
+from ..errors import CourseError, ShapeError
+from .triton_attention import check_gpu
 
 if TYPE_CHECKING:
     triton: Any
     tl: Any
 else:
-    try:
-        import triton
-        import triton.language as tl
-    except ImportError:
-        raise MissingPackageError(
-            "this module needs Triton, which comes with PyTorch for CUDA on Linux: "
-            "pip install triton."
-        ) from None
+    import triton
+    import triton.language as tl
 
 SMALLEST_PRODUCT = 16  # rows, columns and depth of the smallest product of tensor cores
 STEP = 64  # tokens read at once
@@ -114,7 +109,8 @@ def paged_decode(
     ShapeError
         When shapes or types do not fit.
     CourseError
-        When ``parts`` is below 1, or the tensors are not on a GPU and the interpreter is off.
+        When ``parts`` is below 1, the tensors are not on a GPU and the interpreter is off, or the
+        GPU is too old.
     """
     _check(query, keys, values, tables, lengths, parts)
     num_sequences, num_heads, head_dim = query.shape
@@ -162,8 +158,4 @@ def _check(
         )
     if parts < 1:
         raise CourseError(f"parts={parts}; a sequence has at least 1 part.")
-    if not query.is_cuda and not triton.knobs.runtime.interpret:
-        raise CourseError(
-            "the tensors are not on a GPU; move them there, or set TRITON_INTERPRET=1 before the "
-            "first import to run the kernel in Triton's interpreter."
-        )
+    check_gpu(query.device)
