@@ -10,6 +10,7 @@ from coursekit.claims import (
     ClaimFailed,
     estimated,
     measured,
+    observed,
     proved,
 )
 from coursekit.errors import CourseError
@@ -51,6 +52,14 @@ def test_nan_fails_an_exact_claim():
 def test_a_tolerance_needs_its_reason():
     with pytest.raises(CourseError, match="needs its reason"):
         proved("x-y", "S.", got=1.0, expected=1.0, tolerance=1e-12)
+
+
+def test_what_seeded_runs_show_is_not_called_proved():
+    claim = observed("x-y", "S.", got=[True] * 40, expected=[True] * 40, because="40 starts")
+    assert claim.kind == "tested statistically"
+    assert claim.evidence == "in seeded runs, 40 conditions checked (40 starts)."
+    with pytest.raises(ClaimFailed, match="1 of 2 values differ"):
+        observed("x-y", "S.", got=[True, False], expected=[True, True])
 
 
 def test_an_estimated_claim_holds_only_inside_its_interval():

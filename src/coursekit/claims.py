@@ -7,10 +7,12 @@ compares and what the claims ledger of the book is made from.
 
 Three kinds, by what they can promise:
 
-- `proved`: every case was looked at (enumeration), or algebra was carried out in float64;
-- `estimated`: a seeded experiment gave an interval; the value the theory names lies inside it, or
-  all of it lies on the side of a bound that the claim names;
-- `measured`: a ratio taken in this run meets a bound that was stated beforehand.
+- *proved exactly* (`proved`): every case was looked at (enumeration), or algebra was carried out in
+  float64;
+- *tested statistically*: a seeded experiment gave an interval, and the value the theory names lies
+  inside it, or all of it on the side of a bound that the claim names (`estimated`); or each of its
+  runs did what the claim says (`observed`);
+- *measured* (`measured`): a ratio taken in this run meets a bound that was stated beforehand.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class ClaimFailed(AssertionError):  # noqa: N818  (a claim fails; it is not an e
 
 @dataclass(frozen=True)
 class Claim:
-    """A checked statement, ready to display. Make one with `proved`, `estimated` or `measured`."""
+    """A checked statement, ready to display. Make one with one of the functions below."""
 
     id: str
     statement: str
@@ -119,38 +121,35 @@ def proved(
     ClaimFailed
         When an element differs by more than ``tolerance``, or the shapes differ.
     """
-    if tolerance > 0 and not because:
-        raise CourseError(f"claim {id}: a tolerance needs its reason; say it in because=...")
-    exact = tolerance == 0
-    dtype = object if exact else float
-    left, right = np.asarray(got, dtype=dtype), np.asarray(expected, dtype=dtype)
-    if left.shape != right.shape:
-        raise ClaimFailed(
-            f"{id}: {statement} Got shape {left.shape}, expected shape {right.shape}."
-        )
-    if left.size == 0:
-        raise ClaimFailed(f"{id}: {statement} Nothing was compared: the arrays are empty.")
-    if exact:
-        equal = np.array([a == b for a, b in zip(left.flat, right.flat, strict=True)], dtype=bool)
-        worst = "equal" if equal.all() else f"{int((~equal).sum())} of {equal.size} values differ"
-        holds = bool(equal.all())
-    else:
-        difference = float(np.max(np.abs(left - right)))
-        holds = difference <= tolerance  # a NaN fails here, as it should
-        worst = f"largest difference {difference:.2e}"
-    if not holds:
-        raise ClaimFailed(
-            f"{id}: {statement} {worst}; got {_excerpt(left)}, expected {_excerpt(right)}, "
-            f"tolerance {tolerance:g}."
-        )
-    count = f"{left.size} value{'s' if left.size > 1 else ''} compared"
-    if all(isinstance(value, (bool, np.bool_)) for value in right.flat):
-        evidence = f"{left.size} condition{'s' if left.size > 1 else ''} checked"
-    elif exact:
-        evidence = f"{count}, all exactly equal"
-    else:
-        evidence = f"{count}, none differs by more than {tolerance:g}"
+    evidence = _compared(id, statement, got, expected, tolerance, because)
     return Claim(id, statement, "proved exactly", verdict, _sentence(evidence, because), corrects)
+
+
+def observed(
+    id: str,
+    statement: str,
+    *,
+    got: Any,
+    expected: Any,
+    tolerance: float = 0.0,
+    because: str = "",
+    verdict: str = HOLDS,
+    corrects: str = "",
+) -> Claim:
+    """A claim that each run of a seeded experiment bears out: compared as by `proved`.
+
+    Other draws could have given another answer, so nothing is proved. Where an interval can say how
+    far the answer might be off, use `estimated`.
+
+    Raises
+    ------
+    ClaimFailed
+        As `proved`.
+    """
+    evidence = f"in seeded runs, {_compared(id, statement, got, expected, tolerance, because)}"
+    return Claim(
+        id, statement, "tested statistically", verdict, _sentence(evidence, because), corrects
+    )
 
 
 def estimated(
@@ -236,6 +235,44 @@ def measured(
         raise ClaimFailed(f"{id}: {statement} The ratio was {ratio:.3g}, not {bound}.")
     evidence = f"the ratio measured in this run is {bound}"
     return Claim(id, statement, "measured", verdict, _sentence(evidence, because), corrects)
+
+
+def _compared(
+    id: str, statement: str, got: Any, expected: Any, tolerance: float, because: str
+) -> str:
+    """Raise `ClaimFailed` unless ``got`` equals ``expected``; else say what was compared."""
+    if tolerance > 0 and not because:
+        raise CourseError(f"claim {id}: a tolerance needs its reason; say it in because=...")
+    exact = tolerance == 0
+    dtype = object if exact else float
+    left, right = np.asarray(got, dtype=dtype), np.asarray(expected, dtype=dtype)
+    if left.shape != right.shape:
+        raise ClaimFailed(
+            f"{id}: {statement} Got shape {left.shape}, expected shape {right.shape}."
+        )
+    if left.size == 0:
+        raise ClaimFailed(f"{id}: {statement} Nothing was compared: the arrays are empty.")
+    if exact:
+        equal = np.array([a == b for a, b in zip(left.flat, right.flat, strict=True)], dtype=bool)
+        worst = "equal" if equal.all() else f"{int((~equal).sum())} of {equal.size} values differ"
+        holds = bool(equal.all())
+    else:
+        difference = float(np.max(np.abs(left - right)))
+        holds = difference <= tolerance  # a NaN fails here, as it should
+        worst = f"largest difference {difference:.2e}"
+    if not holds:
+        raise ClaimFailed(
+            f"{id}: {statement} {worst}; got {_excerpt(left)}, expected {_excerpt(right)}, "
+            f"tolerance {tolerance:g}."
+        )
+    count = f"{left.size} value{'s' if left.size > 1 else ''} compared"
+    if all(isinstance(value, (bool, np.bool_)) for value in right.flat):
+        evidence = f"{left.size} condition{'s' if left.size > 1 else ''} checked"
+    elif exact:
+        evidence = f"{count}, all exactly equal"
+    else:
+        evidence = f"{count}, none differs by more than {tolerance:g}"
+    return evidence
 
 
 def _sentence(evidence: str, because: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from coursekit.claims import MIME_TYPE
 
-MAKES_A_CLAIM = re.compile(r"(.*\b)?claims\.(proved|estimated|measured)|proved|estimated|measured")
+MAKES_A_CLAIM = re.compile(r"((.*\b)?claims\.)?(proved|observed|estimated|measured)")
 """How a cell may write the function that makes a claim."""
 
 
