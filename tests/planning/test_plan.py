@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -112,10 +113,14 @@ def test_without_a_noise_scale_there_is_a_range_and_no_number():
     assert made.noise.examples is None
     assert advice.global_batch_size is None
     assert advice.micro_batch_size is None
-    assert advice.batch_range[0] < advice.batch_range[1]
+    low, high = advice.batch_range
+    assert low == high or made.speed.model.half_batch <= low < high
     assert made.predicted == ()
-    assert any("no batch size is proposed: from" in note for note in made.notes)
+    assert any("so no batch size is proposed: " in note for note in made.notes)
     assert "not found" in repr(made.table())
+    for ends, words in [((512, 6000), "512 to 6000 remain"), ((6000, 6000), "only 6000 remains")]:
+        ranged = replace(made, advice=replace(advice, batch_range=ends))
+        assert f"no noise scale; {words} open" in repr(ranged.table())
     with pytest.raises(CourseError, match="no noise scale"):
         made.figure()
 

@@ -70,10 +70,10 @@ def _about_noise(advice: Advice, noise: Noise, regret: float | None) -> Iterator
         return
     if noise.examples is None:
         low, high = advice.batch_range
+        remains = f"from {low} to {high} all remains" if low < high else f"only {low} remains"
         yield (
             "The noise of the gradient could not be told from its length, so no batch size is "
-            f"proposed: from {low} to {high} all remains open. More data, or more --seconds, "
-            "may decide."
+            f"proposed: {remains} open. More data, or more --seconds, may decide."
         )
         return
     if regret is not None:

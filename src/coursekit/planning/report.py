@@ -141,7 +141,8 @@ def _batch(plan: Plan) -> str:
             f"{sizes[-1]} arrived, {good} within 10 % of the fastest"
         )
     if plan.noise.examples is None:
-        return f"no noise scale; {low} to {high} remain open"
+        remain = f"{low} to {high} remain" if low < high else f"only {low} remains"
+        return f"no noise scale; {remain} open"
     largest, cost = plan.predicted[-1]
     return (
         f"least predicted time; {low} to {high} within 10 %, the largest possible, {largest}, "
