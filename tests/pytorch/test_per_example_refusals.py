@@ -213,6 +213,22 @@ def test_inputs_whose_first_dimension_is_not_the_examples_are_refused(road, num_
         road(model, first_output, tokens, torch.ones(num_examples))
 
 
+def changed_after_reading(parts, x):
+    hidden = parts["a"](x)
+    scores = parts["b"](hidden)
+    hidden += 1
+    return scores
+
+
+@capturing_roads
+def test_an_input_that_is_changed_after_its_layer_read_it_is_refused(road):
+    model = Model(changed_after_reading, a=nn.Linear(3, 3), b=nn.Linear(3, 2))
+    with pytest.raises(CourseError, match=r"input of layer 'parts\.b' was changed in place"):
+        road(model, first_output, *batch())
+    model.parts["b"].weight.requires_grad_(False)  # then no gradient needs that input
+    road(model, first_output, *batch())
+
+
 @capturing_roads
 def test_the_check_with_one_example_draws_no_random_numbers(road):
     inputs = torch.randn(4, 4)  # as many features as examples: the check runs
@@ -236,9 +252,11 @@ def test_statistics_of_a_zero_mean_gradient_have_no_noise_scale():
 
 
 @pytest.mark.parametrize("shape", [(6, 4, 30), (6, 40, 3)], ids=["Gram", "direct"])
-def test_chunks_give_the_same_norms(shape, monkeypatch):
+def test_chunks_give_the_same_means_and_norms(shape, monkeypatch):
     inputs, model = torch.randn(shape).double(), nn.Linear(shape[-1], 20 if shape[1] == 4 else 2)
     case = model.double(), lambda o, t: (o.flatten(1).sum(1) - t) ** 2, inputs, torch.ones(6)
-    whole = gradient_statistics(*case).squared_norms["weight"]
+    whole = gradient_statistics(*case)
     monkeypatch.setattr(per_example_formulas, "_CHUNK_ENTRIES", 1)
-    torch.testing.assert_close(gradient_statistics(*case).squared_norms["weight"], whole)
+    chunked = gradient_statistics(*case)
+    torch.testing.assert_close(chunked.mean, whole.mean)
+    torch.testing.assert_close(chunked.squared_norms, whole.squared_norms)

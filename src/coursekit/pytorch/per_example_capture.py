@@ -19,7 +19,6 @@ from .per_example_contract import (
     LossFunction,
     check_module_keeps_examples_separate,
     example_losses,
-    filled,
 )
 from .per_example_formulas import Call, check_supported
 
@@ -31,8 +30,9 @@ class Layer:
     ``params`` are those parameters by their name in the module; ``full_names`` are their names in
     the model, in the same order. Each call that the loss may depend on leaves its input and the
     place of its output in the graph: that edge stays right where the next layer works in place on
-    the output, which then stands for the next layer's result. ``calls`` has the input and the
-    gradient at the output of each call that the loss does depend on.
+    the output, which then stands for the next layer's result. ``versions`` count the changes in
+    place that the inputs had seen by then. ``calls`` has the input and the gradient at the output
+    of each call that the loss does depend on.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Layer:
     params: dict[str, nn.Parameter]
     full_names: list[str]
     inputs: list[Tensor] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
     edges: list[GradientEdge] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
@@ -47,8 +48,8 @@ class Layer:
 @torch.enable_grad()
 def backward_with_capture(
     model: nn.Module, loss_fn: LossFunction, inputs: Tensor, targets: Tensor
-) -> tuple[dict[str, Tensor], list[Layer]]:
-    """The gradient of the summed loss for each trained parameter, and the layers with their calls.
+) -> list[Layer]:
+    """The layers that are trained, with their calls; the gradients are those of the summed loss.
 
     Raises
     ------
@@ -56,23 +57,24 @@ def backward_with_capture(
         When ``loss_fn`` does not return one loss per example, or a layer's input does not have
         the examples as its first dimension.
     CourseError
-        When a layer couples the examples, is of a type this cannot do, or shares its parameters.
+        When a layer couples the examples, is of a type this cannot do, or shares its parameters;
+        or its input is changed in place afterwards.
     """
     layers = _trained_layers(model)
     with _Recording(layers, inputs) as recording:
         losses = example_losses(model, loss_fn, inputs, targets)
     _check_parameters_stay_in_their_layer(layers, losses)
+    _check_inputs_are_as_they_were(layers)
     if recording.ambiguous and inputs.shape[0] > 1:
         _check_shapes_with_one_example(model, inputs)
-    names = [name for layer in layers for name in layer.full_names]
-    params = [parameter for layer in layers for parameter in layer.params.values()]
-    sources: list[Any] = [*params, *(edge for layer in layers for edge in layer.edges)]
-    gradients = torch.autograd.grad(losses, sources, torch.ones_like(losses), allow_unused=True)
-    arriving = iter(gradients[len(params) :])
-    for layer in layers:
-        pairs = [(value, next(arriving)) for value in layer.inputs]
-        layer.calls = [(value, delta) for value, delta in pairs if delta is not None]
-    return dict(zip(names, map(filled, gradients, params), strict=True)), layers
+    edges = [edge for layer in layers for edge in layer.edges]
+    if edges:  # only these gradients: the backward pass then leaves the parameters' own out
+        found = torch.autograd.grad(losses, edges, torch.ones_like(losses), allow_unused=True)
+        deltas = iter(found)
+        for layer in layers:
+            pairs = [(value, next(deltas)) for value in layer.inputs]
+            layer.calls = [(value, delta) for value, delta in pairs if delta is not None]
+    return layers
 
 
 def _trained_layers(model: nn.Module) -> list[Layer]:
@@ -128,6 +130,7 @@ class _Recording:
                 self.ambiguous = True
             if output.requires_grad:
                 layer.inputs.append(value.detach())
+                layer.versions.append(value._version)
                 layer.edges.append(get_gradient_edge(output))
 
         return record
@@ -164,6 +167,17 @@ def _check_parameters_stay_in_their_layer(layers: Sequence[Layer], losses: Tenso
                     f"called {len(layer.inputs)} times: it is tied to another layer, or used "
                     "without calling its layer. Use gradients_by_loop or gradients_by_vmap."
                 )
+
+
+def _check_inputs_are_as_they_were(layers: Sequence[Layer]) -> None:
+    """Autograd checks this where it needs an input; here the formulas need it after the pass."""
+    for layer in layers:
+        now = [value._version for value in layer.inputs]
+        if now != layer.versions and "weight" in layer.params:
+            raise CourseError(
+                f"the input of layer {layer.name!r} was changed in place after the layer had read "
+                "it, so its gradient is lost; make a new tensor: x = x + 1 for x += 1."
+            )
 
 
 def _parameters_read(losses: Tensor) -> list[int]:

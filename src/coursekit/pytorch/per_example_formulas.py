@@ -1,4 +1,4 @@
-"""For each type of layer: the gradient of every example, or only its squared norm.
+"""For each type of layer: the gradient of every example, or only their mean and squared norms.
 
 A call of a layer is a pair: its input and the gradient at its output, both with the examples as
 first dimension. With t over the positions inside an example (words, pixels; a single one where
@@ -22,6 +22,9 @@ from ..errors import CourseError
 
 Call = tuple[Tensor, Tensor]
 """(input, gradient at the output), each with the examples as first dimension."""
+
+Summary = tuple[Tensor, Tensor]
+"""(mean gradient with the parameter's shape, squared norm of each example's gradient ``(B,)``)."""
 
 OUTER = (nn.Linear, nn.Conv1d, nn.Conv2d)
 SCALE = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
@@ -68,23 +71,39 @@ def gradients(module: nn.Module, calls: list[Call]) -> dict[str, Tensor]:
     return {"weight": weight.reshape(-1, *module.weight.shape)}
 
 
-def squared_norms(module: nn.Module, calls: list[Call]) -> dict[str, Tensor]:
-    """Each example's squared gradient norm: ``(B,)`` for each parameter of the layer.
+def means_and_squared_norms(module: nn.Module, calls: list[Call]) -> dict[str, Summary]:
+    """For each parameter of the layer, the mean gradient and each example's squared norm.
 
     Agrees with `gradients`, and holds at most a few examples' gradients at a time.
     """
     if isinstance(module, nn.Linear) and len(calls) == 1 and calls[0][0].dim() == 2:
-        a, delta = map(_squares, calls[0])
-        return {"weight": a.mul_(delta), "bias": delta}  # |δ aᵀ| = |δ| |a|
+        a, delta = calls[0]
+        a_norms, delta_norms = _squares(a), _squares(delta)
+        # (1/B) δᵀ a in one call; with beta = 0 the weight lends its shape only.
+        mean = torch.addmm(module.weight.detach(), delta.mT, a, beta=0, alpha=1 / a.shape[0])
+        return {
+            "weight": (mean, a_norms.mul_(delta_norms)),  # |δ aᵀ| = |δ| |a|
+            "bias": (delta.mean(0), delta_norms),
+        }
     if isinstance(module, OUTER):
         a, delta = _factors(module, calls)
-        return {"weight": _outer_squared_norms(a, delta), "bias": _squares(delta.sum(2))}
+        mean, norms = _outer_mean_and_squared_norms(a, delta)
+        biases = delta.sum(2).flatten(1)
+        return {
+            "weight": (mean.reshape(module.weight.shape), norms),
+            "bias": (biases.mean(0), _squares(biases)),
+        }
     if isinstance(module, SCALE):
-        return {name: _squares(each) for name, each in _scale_gradients(module, calls).items()}
+        found = _scale_gradients(module, calls)
+        return {name: (each.mean(0), _squares(each)) for name, each in found.items()}
     assert isinstance(module, nn.Embedding)
     rows, totals = _row_totals(module, calls)
-    norms = totals.new_zeros(calls[0][0].shape[0])
-    return {"weight": norms.index_add_(0, rows // module.num_embeddings, _squares(totals))}
+    num_examples = calls[0][0].shape[0]
+    total = totals.new_zeros(module.weight.shape)
+    total.index_add_(0, rows % module.num_embeddings, totals)
+    norms = totals.new_zeros(num_examples)
+    norms.index_add_(0, rows // module.num_embeddings, _squares(totals))
+    return {"weight": (total.div_(num_examples), norms)}
 
 
 def _squares(each: Tensor) -> Tensor:
@@ -135,29 +154,36 @@ def _sum_of_outer_products(a: Tensor, delta: Tensor) -> Tensor:
     return delta.mT @ a
 
 
-def _outer_squared_norms(a: Tensor, delta: Tensor) -> Tensor:
-    """|Σ_t δ_t a_tᵀ|² for each example, by the cheaper of two roads.
+def _outer_mean_and_squared_norms(a: Tensor, delta: Tensor) -> Summary:
+    """Mean over the examples of Σ_t δ_t a_tᵀ, ``(groups, fan_out, fan_in)``, and its norms squared.
 
-    Either form the sum, T·p·q products for T positions, fan-in p and fan-out q; or the Gram
-    matrices of positions, Σ_tu (a_t·a_u)(δ_t·δ_u), T²·(p + q) products.
+    By the cheaper of two roads. Either form each example's sum, T·p·q products for T positions,
+    fan-in p and fan-out q; or take the norms from the Gram matrices of positions,
+    Σ_tu (a_t·a_u)(δ_t·δ_u), T²·(p + q) products, and the mean from one product of matrices in
+    which the examples are further positions.
 
     Source: Goodfellow 2015, arXiv:1510.01799 (T = 1); Li et al. 2022, arXiv:2110.05679,
     section 4 (the Gram matrices).
     """
-    groups, positions, fan_in = a.shape[1:]
+    num_examples, groups, positions, fan_in = a.shape
     fan_out = delta.shape[3]
     use_gram = positions * (fan_in + fan_out) < fan_in * fan_out
     entries = groups * (positions**2 if use_gram else fan_in * fan_out)
     few = max(1, _CHUNK_ENTRIES // entries)
-    norms = []
-    for start in range(0, a.shape[0], few):
+    total, norms = a.new_zeros(groups, fan_out, fan_in), []
+    for start in range(0, num_examples, few):
         some = slice(start, start + few)
         if use_gram:
             products = (a[some] @ a[some].mT) * (delta[some] @ delta[some].mT)
             norms.append(products.flatten(1).sum(1))
         else:
-            norms.append(_squares(_sum_of_outer_products(a[some], delta[some])))
-    return torch.cat(norms)
+            sums = _sum_of_outer_products(a[some], delta[some])
+            norms.append(_squares(sums))
+            total += sums.sum(0)
+    if use_gram:
+        a_rows, delta_rows = (each.transpose(0, 1).flatten(1, 2) for each in (a, delta))
+        total = delta_rows.mT @ a_rows
+    return total.div_(num_examples), torch.cat(norms)
 
 
 def _scale_gradients(

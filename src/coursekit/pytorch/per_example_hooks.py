@@ -24,12 +24,11 @@ def gradients_by_hooks(
     CourseError
         When a layer couples the examples, is of another type, or shares its parameters.
     """
-    total, layers = backward_with_capture(model, loss_fn, inputs, targets)
     per_example = {}
-    for layer in layers:
+    for layer in backward_with_capture(model, loss_fn, inputs, targets):
         found = gradients(layer.module, layer.calls) if layer.calls else {}
         for key, name in zip(layer.params, layer.full_names, strict=True):
             # Without a call the loss does not depend on the parameter.
-            none = (inputs.shape[0], *total[name].shape)
-            per_example[name] = found[key] if found else total[name].new_zeros(none)
+            none = (inputs.shape[0], *layer.params[key].shape)
+            per_example[name] = found[key] if found else layer.params[key].new_zeros(none)
     return per_example

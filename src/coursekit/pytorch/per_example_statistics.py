@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..errors import CourseError
 from .per_example_capture import backward_with_capture
 from .per_example_contract import LossFunction
-from .per_example_formulas import squared_norms
+from .per_example_formulas import means_and_squared_norms
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,14 @@ def gradient_statistics(
     Source: Goodfellow 2015, arXiv:1510.01799, for layers without positions; the cheaper of Gram
     matrices (Li et al. 2022, arXiv:2110.05679) and direct sums for those with.
     """
-    total, layers = backward_with_capture(model, loss_fn, inputs, targets)
-    norms = []
-    for layer in layers:
-        found = squared_norms(layer.module, layer.calls) if layer.calls else {}
+    means, norms = {}, []
+    for layer in backward_with_capture(model, loss_fn, inputs, targets):
+        found = means_and_squared_norms(layer.module, layer.calls) if layer.calls else {}
         for key, name in zip(layer.params, layer.full_names, strict=True):
-            # Without a call the loss does not depend on the parameter.
-            norms.append(found[key] if found else total[name].new_zeros(inputs.shape[0]))
-    means = torch._foreach_div(list(total.values()), inputs.shape[0])
-    return GradientStatistics(dict(zip(total, means, strict=True)), torch.stack(norms))
+            if found:
+                means[name], each_norm = found[key]
+            else:  # without a call the loss does not depend on the parameter
+                means[name] = torch.zeros_like(layer.params[key])
+                each_norm = means[name].new_zeros(inputs.shape[0])
+            norms.append(each_norm)
+    return GradientStatistics(means, torch.stack(norms))
