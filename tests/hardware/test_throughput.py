@@ -16,6 +16,7 @@ from coursekit.hardware import (
     half_batch_interval,
     measure_seconds,
     throughput,
+    undisturbed,
 )
 
 SIZES = [1, 4, 16, 64, 256, 1024]
@@ -39,11 +40,11 @@ def test_examples_that_cost_nothing_show_no_knee():
     assert model.throughput(7) == 14
 
 
-def test_the_median_over_rounds_is_what_is_fitted():
+def test_most_rounds_may_be_disturbed():
     law = TimeModel(2e-3, 1e-5)
     rounds = np.tile([law.seconds(size) for size in SIZES], (5, 1))
-    rounds[0] *= 10  # two disturbed rounds of five
-    rounds[1, 3] *= 50
+    rounds[0] *= 10  # three disturbed rounds of five
+    rounds[1:3, 3] *= 50
     found = fit_time_model(SIZES, rounds)
     assert found.half_batch == pytest.approx(200)
     assert found.fixed_seconds == pytest.approx(2e-3)
@@ -58,6 +59,23 @@ def test_the_interval_covers_the_knee_about_as_often_as_it_says():
         low, high = half_batch_interval(SIZES, rounds, rng=rng, num_resamples=100)
         covered += low <= 200 <= high
     assert 48 <= covered <= 60  # 57 expected of 60; the bootstrap of 12 rounds is a little narrow
+
+
+def test_a_machine_that_is_half_of_the_time_half_as_fast_shows_the_same_knee():
+    rng = np.random.default_rng(0)
+    truth = np.array([2e-3 + 1e-5 * size for size in SIZES])
+    knees = [
+        fit_time_model(SIZES, truth * rng.choice([1, 2], (15, len(SIZES)))).half_batch
+        for _ in range(20)
+    ]
+    assert np.median(knees) == pytest.approx(200)
+    assert 150 <= min(knees) <= max(knees) <= 250
+
+
+def test_undisturbed_by_hand():
+    # The tenth percentile of 11 rounds is the second fastest of each column.
+    rounds = np.column_stack([np.arange(11.0), 10 * np.arange(11.0)[::-1]])
+    np.testing.assert_allclose(undisturbed(rounds), [1, 10])
 
 
 def test_without_noise_the_interval_is_a_point():

@@ -6,7 +6,13 @@ largest batch), `roofline` (operations and bytes moved, counted), `lines` (how a
 
 from .memory import MemoryModel, fit_memory_model, training_state_bytes
 from .roofline import Work, attainable_flops, linear_step, mlp_step, ridge
-from .throughput import TimeModel, fit_time_model, half_batch_interval, measure_seconds
+from .throughput import (
+    TimeModel,
+    fit_time_model,
+    half_batch_interval,
+    measure_seconds,
+    undisturbed,
+)
 
 __all__ = [
     "MemoryModel",
@@ -21,4 +27,5 @@ __all__ = [
     "mlp_step",
     "ridge",
     "training_state_bytes",
+    "undisturbed",
 ]

@@ -45,7 +45,7 @@ class Speed:
     model
         The line a + cB fitted to the measured points; its ``half_batch`` is the knee.
     points
-        ``(examples, seconds)``, the median over the rounds.
+        ``(examples, seconds)``, the fast tenth of the rounds.
     knee_ends
         Interval of the knee over the rounds, in examples.
     update_seconds

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import CourseError
-from ..hardware import fit_time_model, half_batch_interval, measure_seconds
+from ..hardware import fit_time_model, half_batch_interval, measure_seconds, undisturbed
 from .budget import Budget
 from .records import Speed
 from .steps import Steps
@@ -74,15 +74,15 @@ def measure_speed(steps: Steps, *, largest: int, budget: Budget) -> Speed:
             rng=rng,
         )
     steps.restart()
+    update, *typical = undisturbed(rounds).tolist()
     seconds = rounds[:, 1:]
     model = fit_time_model(sizes, seconds)
-    medians = np.median(seconds, axis=0).tolist()
     return Speed(
         model,
-        tuple(zip(sizes, medians, strict=True)),
+        tuple(zip(sizes, typical, strict=True)),
         half_batch_interval(sizes, seconds, rng=rng),
-        min(float(np.median(rounds[:, 0])), model.fixed_seconds),
-        max(1.0, sum(quick[: len(sizes)]) / sum(medians)),
+        min(update, model.fixed_seconds),
+        max(1.0, sum(quick[: len(sizes)]) / sum(typical)),
     )
 
 
