@@ -116,7 +116,8 @@ def test_without_a_noise_scale_there_is_a_range_and_no_number():
     low, high = advice.batch_range
     assert low == high or made.speed.model.half_batch <= low < high
     assert made.predicted == ()
-    assert any("so no batch size is proposed: " in note for note in made.notes)
+    words = f"from {low} to {high} all remains open" if low < high else f"only {low} remains open"
+    assert any(f"no batch size is proposed: {words}." in note for note in made.notes)
     assert "not found" in repr(made.table())
     for ends, words in [((512, 6000), "512 to 6000 remain"), ((6000, 6000), "only 6000 remains")]:
         ranged = replace(made, advice=replace(advice, batch_range=ends))
