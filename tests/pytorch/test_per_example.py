@@ -236,3 +236,19 @@ def test_the_running_example_worked_by_hand():
     assert statistics.mean["weight"].tolist() == [[-11.125, -6.5625]]
     assert statistics.mean["bias"].tolist() == [-5.625]
     assert statistics.total_covariance_trace == pytest.approx(159.74609375)
+
+
+def test_a_gradient_whose_positions_cancel_has_a_norm_of_nearly_zero():
+    torch.manual_seed(0)
+    first, second = torch.randn(2, 200, 32)
+    inputs = torch.stack([first, second, first + second], 1)  # the third takes the others back
+
+    def loss_fn(outputs, signs):
+        return (outputs[..., 0] * signs).sum(1)
+
+    statistics = gradient_statistics(
+        nn.Linear(32, 64, bias=False), loss_fn, inputs, torch.tensor([[1.0, 1.0, -1.0]] * 200)
+    )
+    squared = statistics.squared_norms["weight"]  # from Gram matrices, whose sum may round below 0
+    assert (squared >= 0).all()
+    assert (squared < 1e-4).all()

@@ -1,4 +1,4 @@
-"""For each type of layer: the gradient of every example, or only their mean and squared norms.
+"""For each type of layer: the gradient of every example, or only their mean and norms.
 
 A call of a layer is a pair: its input and the gradient at its output, both with the examples as
 first dimension. With t over the positions inside an example (words, pixels; a single one where
@@ -24,7 +24,7 @@ Call = tuple[Tensor, Tensor]
 """(input, gradient at the output), each with the examples as first dimension."""
 
 Summary = tuple[Tensor, Tensor]
-"""(mean gradient with the parameter's shape, squared norm of each example's gradient ``(B,)``)."""
+"""(mean gradient with the parameter's shape, norm of each example's gradient ``(B,)``)."""
 
 OUTER = (nn.Linear, nn.Conv1d, nn.Conv2d)
 SCALE = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
@@ -71,14 +71,14 @@ def gradients(module: nn.Module, calls: list[Call]) -> dict[str, Tensor]:
     return {"weight": weight.reshape(-1, *module.weight.shape)}
 
 
-def means_and_squared_norms(module: nn.Module, calls: list[Call]) -> dict[str, Summary]:
-    """For each parameter of the layer, the mean gradient and each example's squared norm.
+def means_and_norms(module: nn.Module, calls: list[Call]) -> dict[str, Summary]:
+    """For each parameter of the layer, the mean gradient and the norm of each example's.
 
     Agrees with `gradients`, and holds at most a few examples' gradients at a time.
     """
     if isinstance(module, nn.Linear) and len(calls) == 1 and calls[0][0].dim() == 2:
         a, delta = calls[0]
-        a_norms, delta_norms = _squares(a), _squares(delta)
+        a_norms, delta_norms = _norms(a), _norms(delta)
         # (1/B) δᵀ a in one call; with beta = 0 the weight lends its shape only.
         mean = torch.addmm(module.weight.detach(), delta.mT, a, beta=0, alpha=1 / a.shape[0])
         return {
@@ -87,29 +87,30 @@ def means_and_squared_norms(module: nn.Module, calls: list[Call]) -> dict[str, S
         }
     if isinstance(module, OUTER):
         a, delta = _factors(module, calls)
-        mean, norms = _outer_mean_and_squared_norms(a, delta)
+        mean, norms = _outer_mean_and_norms(a, delta)
         biases = delta.sum(2).flatten(1)
         return {
             "weight": (mean.reshape(module.weight.shape), norms),
-            "bias": (biases.mean(0), _squares(biases)),
+            "bias": (biases.mean(0), _norms(biases)),
         }
     if isinstance(module, SCALE):
         found = _scale_gradients(module, calls)
-        return {name: (each.mean(0), _squares(each)) for name, each in found.items()}
+        return {name: (each.mean(0), _norms(each)) for name, each in found.items()}
     assert isinstance(module, nn.Embedding)
     rows, totals = _row_totals(module, calls)
     num_examples = calls[0][0].shape[0]
     total = totals.new_zeros(module.weight.shape)
     total.index_add_(0, rows % module.num_embeddings, totals)
-    norms = totals.new_zeros(num_examples)
-    norms.index_add_(0, rows // module.num_embeddings, _squares(totals))
-    return {"weight": (total.div_(num_examples), norms)}
+    squares = totals.new_zeros(num_examples)
+    squares.index_add_(0, rows // module.num_embeddings, _norms(totals).square_())
+    return {"weight": (total.div_(num_examples), squares.sqrt_())}
 
 
-def _squares(each: Tensor) -> Tensor:
-    """The sum of squares of each row, shape ``(rows,)``."""
-    norms: Tensor = torch.linalg.vector_norm(each.flatten(1), dim=1)
-    return norms.square_()
+def _norms(each: Tensor) -> Tensor:
+    """The norm of each row, shape ``(rows,)``; all that is in a row counts."""
+    rows = each if each.dim() == 2 else each.flatten(1)
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    return norms
 
 
 def _factors(module: nn.Linear | nn.Conv1d | nn.Conv2d, calls: list[Call]) -> tuple[Tensor, Tensor]:
@@ -154,8 +155,8 @@ def _sum_of_outer_products(a: Tensor, delta: Tensor) -> Tensor:
     return delta.mT @ a
 
 
-def _outer_mean_and_squared_norms(a: Tensor, delta: Tensor) -> Summary:
-    """Mean over the examples of Σ_t δ_t a_tᵀ, ``(groups, fan_out, fan_in)``, and its norms squared.
+def _outer_mean_and_norms(a: Tensor, delta: Tensor) -> Summary:
+    """Mean over the examples of Σ_t δ_t a_tᵀ, ``(groups, fan_out, fan_in)``, and its norms.
 
     By the cheaper of two roads. Either form each example's sum, T·p·q products for T positions,
     fan-in p and fan-out q; or take the norms from the Gram matrices of positions,
@@ -175,10 +176,10 @@ def _outer_mean_and_squared_norms(a: Tensor, delta: Tensor) -> Summary:
         some = slice(start, start + few)
         if use_gram:
             products = (a[some] @ a[some].mT) * (delta[some] @ delta[some].mT)
-            norms.append(products.flatten(1).sum(1))
+            norms.append(products.flatten(1).sum(1).clamp_(min=0).sqrt_())
         else:
             sums = _sum_of_outer_products(a[some], delta[some])
-            norms.append(_squares(sums))
+            norms.append(_norms(sums))
             total += sums.sum(0)
     if use_gram:
         a_rows, delta_rows = (each.transpose(0, 1).flatten(1, 2) for each in (a, delta))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..errors import CourseError
 from .per_example_capture import backward_with_capture
 from .per_example_contract import LossFunction
-from .per_example_formulas import means_and_squared_norms
+from .per_example_formulas import means_and_norms
 
 
 @dataclass(frozen=True)
@@ -22,28 +22,28 @@ class GradientStatistics:
     ----------
     mean
         For each parameter, by name, the mean of its B gradients: the mini-batch gradient.
-    all_squared_norms
-        ``(parameters, B)``: a row for each parameter, in the order of ``mean``, with the squared
-        norm of each example's gradient.
+    norms
+        ``(parameters, B)``: a row for each parameter, in the order of ``mean``, with the norm of
+        each example's gradient.
     """
 
     mean: dict[str, Tensor]
-    all_squared_norms: Tensor
+    norms: Tensor
 
     @property
     def squared_norms(self) -> dict[str, Tensor]:
         """For each parameter, by name, ``(B,)``: the squared norm of each example's gradient."""
-        return dict(zip(self.mean, self.all_squared_norms, strict=True))
+        return dict(zip(self.mean, self.norms.square(), strict=True))
 
     @property
     def num_examples(self) -> int:
         """B, the number of examples."""
-        return self.all_squared_norms.shape[1]
+        return self.norms.shape[1]
 
     @property
     def example_squared_norms(self) -> Tensor:
         """|g_b|² over all parameters, ``(B,)``."""
-        return self.all_squared_norms.sum(0)
+        return self.norms.square().sum(0)
 
     @property
     def covariance_trace(self) -> dict[str, float]:
@@ -52,12 +52,11 @@ class GradientStatistics:
         Computed as mean |g_b|² - |mean g_b|². In float32 that is accurate to about 1e-6 of the
         first term, which matters only where the examples hardly differ.
         """
-        mean_norms = self.all_squared_norms.mean(1, dtype=torch.float64)
+        lengths = torch.linalg.vector_norm(self.norms, dim=1, dtype=torch.float64).tolist()
         traces: defaultdict[str, float] = defaultdict(float)
-        for name, mean_norm, of_mean in zip(
-            self.mean, mean_norms.tolist(), self._squared_means(), strict=True
-        ):
-            traces[name.rpartition(".")[0]] += max(0.0, mean_norm - of_mean)
+        for name, length, of_mean in zip(self.mean, lengths, self._squared_means(), strict=True):
+            mean_square = length * length / self.num_examples  # (1/B) Σ |g_b|²
+            traces[name.rpartition(".")[0]] += max(0.0, mean_square - of_mean)
         return dict(traces)
 
     @property
@@ -91,9 +90,10 @@ def gradient_statistics(
     Source: Goodfellow 2015, arXiv:1510.01799, for layers without positions; the cheaper of Gram
     matrices (Li et al. 2022, arXiv:2110.05679) and direct sums for those with.
     """
-    means, norms = {}, []
+    means: dict[str, Tensor] = {}
+    norms: list[Tensor] = []
     for layer in backward_with_capture(model, loss_fn, inputs, targets):
-        found = means_and_squared_norms(layer.module, layer.calls) if layer.calls else {}
+        found = means_and_norms(layer.module, layer.calls) if layer.calls else {}
         for key, name in zip(layer.params, layer.full_names, strict=True):
             if found:
                 means[name], each_norm = found[key]
