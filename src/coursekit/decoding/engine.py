@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
 
+from .blocks import OutOfBlocksError
 from .model import Gpt
 from .paged import PagedCache
 from .records import Run, Step
@@ -80,8 +81,8 @@ class Engine:
         preempted = self._make_room()
         prefilled = self._admit()
         running = list(self.running)
-        newest = [self._text(request)[-1] for request in running]
         ids = [request.id for request in running]
+        newest = [(self.tokens[request.id] or request.prompt)[-1] for request in running]
         logits = self.cache.decode_extended(self.model, ids, newest)
         for request, token in zip(running, logits.argmax(axis=-1), strict=True):
             self.tokens[request.id].append(int(token))
@@ -146,15 +147,14 @@ class Engine:
         preempted: list[Hashable] = []
         row = 0
         while row < len(self.running):
-            request = self.running[row]
-            if self.cache.blocks_to_extend(request.id, 1) > len(self.cache.blocks.free):
+            try:
+                self.cache.extend(self.running[row].id, 1)
+                row += 1
+            except OutOfBlocksError:
                 youngest = self.running.pop()
                 self.cache.free(youngest.id)
                 self.waiting.appendleft(youngest)
                 preempted.append(youngest.id)
-            else:
-                self.cache.extend(request.id, 1)
-                row += 1
         return preempted
 
 
