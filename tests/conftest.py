@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from coursekit.doctor import CHROMIUM
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch: workers side by side would fight
 
@@ -32,7 +35,7 @@ CHROMIUM_ARGS = [
 ]
 NO_CHROMIUM = (
     "no Chromium on this machine, so nothing was tried in a real browser; install it "
-    "('sudo apt-get install chromium', or any Chrome) or set CHROMIUM=/path/to/it"
+    "('sudo apt-get install chromium-headless-shell', or any Chrome) or set CHROMIUM=/path/to/it"
 )
 
 
@@ -43,6 +46,29 @@ class Visit:
     page: Any
     requests: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    unanswered: list[Any] = field(default_factory=list)
+
+    def asked(self, request: Any) -> None:
+        """Note a request as it leaves."""
+        self.requests.append(request.url)
+        self.unanswered.append(request)
+
+    def answered(self, request: Any) -> None:
+        """Note that a request has its answer, or failed."""
+        self.unanswered.remove(request)
+
+    def settle(self, seconds: float = 30) -> None:
+        """Wait until the page has its fonts and all that it asked for, or failed to get it.
+
+        Playwright's "networkidle" never came on one page in the headless shell.
+        """
+        self.page.wait_for_load_state("load")
+        self.page.evaluate("document.fonts.ready")
+        deadline = time.monotonic() + seconds
+        while self.unanswered:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no answer to {[each.url for each in self.unanswered]}")
+            self.page.wait_for_timeout(20)
 
     @property
     def external(self) -> list[str]:
@@ -55,12 +81,21 @@ class Visit:
             and urlsplit(url).hostname not in ("127.0.0.1", "localhost")
         ]
 
-    def axe(self, within: str | None = None, *, rules: Sequence[str] = ()) -> list[str]:
-        """Accessibility violations found by axe-core, one line each; of some rules, or of all."""
+    def axe(
+        self, within: str | None = None, *, without: str | None = None, rules: Sequence[str] = ()
+    ) -> list[str]:
+        """Accessibility violations found by axe-core, one line each; of some rules, or of all.
+
+        Of the whole page, of what is ``within`` a selector, or of all but what it is ``without``.
+        """
         from axe_playwright_python.sync_playwright import Axe
 
-        options = {"runOnly": list(rules), "resultTypes": ["violations"]} if rules else None
-        found = Axe().run(self.page, context=within, options=options).response["violations"]
+        # Else it also describes all that is right, which takes as long again.
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = list(rules)
+        context = {"exclude": [[without]]} if without else within
+        found = Axe().run(self.page, context=context, options=options).response["violations"]
         return [
             f"{rule['id']}: {rule['help']} at {node['html'][:200]}"
             for rule in found
@@ -77,8 +112,7 @@ class Visit:
 
 def find_chromium() -> str | None:
     """Path of the Chromium or Chrome that the tests drive, or None."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, names)]
+    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUM)]
     return next((path for path in candidates if path), None)
 
 
@@ -104,7 +138,9 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Visit]]:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         visit = Visit(context.new_page())
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.on("request", visit.asked)
+        visit.page.on("requestfinished", visit.answered)
+        visit.page.on("requestfailed", visit.answered)
         visit.page.on("console", lambda line: visit.console.append(f"{line.type}: {line.text}"))
         visit.page.on("pageerror", lambda error: visit.console.append(f"uncaught: {error}"))
         visit.page.goto(url)

@@ -74,9 +74,9 @@ def test_the_skip_link_is_the_first_stop_of_the_keyboard(site, open_page):
 
 
 def test_code_and_tables_scroll_by_keyboard_on_a_phone(site, open_page):
-    page = open_page(site.http("notebooks/02_unbiased"), width=320).page
-    page.wait_for_load_state("networkidle")
-    stuck = page.evaluate(
+    visit = open_page(site.http("notebooks/02_unbiased"), width=320)
+    visit.settle()
+    stuck = visit.page.evaluate(
         """() => [...document.querySelectorAll("article *")].filter((node) =>
           node.scrollWidth > node.clientWidth + 1
           && ["auto", "scroll"].includes(getComputedStyle(node).overflowX)
