@@ -57,14 +57,14 @@ class Visit:
         """Note that a request has its answer, or failed."""
         self.unanswered.remove(request)
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self) -> None:
         """Wait until the page has its fonts and all that it asked for, or failed to get it.
 
         Playwright's "networkidle" never came on one page in the headless shell.
         """
         self.page.wait_for_load_state("load")
         self.page.evaluate("document.fonts.ready")
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 30
         while self.unanswered:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no answer to {[each.url for each in self.unanswered]}")
@@ -81,21 +81,15 @@ class Visit:
             and urlsplit(url).hostname not in ("127.0.0.1", "localhost")
         ]
 
-    def axe(
-        self, within: str | None = None, *, without: str | None = None, rules: Sequence[str] = ()
-    ) -> list[str]:
-        """Accessibility violations found by axe-core, one line each; of some rules, or of all.
-
-        Of the whole page, of what is ``within`` a selector, or of all but what it is ``without``.
-        """
+    def axe(self, within: str | None = None, *, rules: Sequence[str] = ()) -> list[str]:
+        """Accessibility violations found by axe-core, one line each; of some rules, or of all."""
         from axe_playwright_python.sync_playwright import Axe
 
         # Else it also describes all that is right, which takes as long again.
         options: dict[str, Any] = {"resultTypes": ["violations"]}
         if rules:
             options["runOnly"] = list(rules)
-        context = {"exclude": [[without]]} if without else within
-        found = Axe().run(self.page, context=context, options=options).response["violations"]
+        found = Axe().run(self.page, context=within, options=options).response["violations"]
         return [
             f"{rule['id']}: {rule['help']} at {node['html'][:200]}"
             for rule in found

@@ -108,8 +108,7 @@ def means_and_norms(module: nn.Module, calls: list[Call]) -> dict[str, Summary]:
 
 def _norms(each: Tensor) -> Tensor:
     """The norm of each row, shape ``(rows,)``; all that is in a row counts."""
-    rows = each if each.dim() == 2 else each.flatten(1)
-    norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    norms: Tensor = torch.linalg.vector_norm(each.flatten(1), dim=1)
     return norms
 
 

@@ -52,10 +52,11 @@ class GradientStatistics:
         Computed as mean |g_b|² - |mean g_b|². In float32 that is accurate to about 1e-6 of the
         first term, which matters only where the examples hardly differ.
         """
-        lengths = torch.linalg.vector_norm(self.norms, dim=1, dtype=torch.float64).tolist()
+        mean_squares = self.norms.square().mean(1, dtype=torch.float64).tolist()
         traces: defaultdict[str, float] = defaultdict(float)
-        for name, length, of_mean in zip(self.mean, lengths, self._squared_means(), strict=True):
-            mean_square = length * length / self.num_examples  # (1/B) Σ |g_b|²
+        for name, mean_square, of_mean in zip(
+            self.mean, mean_squares, self._squared_means(), strict=True
+        ):
             traces[name.rpartition(".")[0]] += max(0.0, mean_square - of_mean)
         return dict(traces)
 
