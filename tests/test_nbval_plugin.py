@@ -158,6 +158,22 @@ def test_a_dead_kernel_is_noticed_at_once(pytester, write):
     result.stdout.fnmatch_lines(["*the kernel died while it ran this cell*"])
 
 
+def test_a_cell_that_quits_is_the_one_that_fails(pytester, write):
+    """The kernel ends 0.1 s after ``quit()``, so the cell that comes by then would be blamed."""
+    write("1.ipynb", cell("quit()"), cell("x = 1"))
+    write("2.ipynb", cell("quit(keep_kernel=True)"), cell("x = 1"))
+    result = pytester.runpytest_subprocess("--nbval", "-v")
+    result.stdout.fnmatch_lines(
+        [
+            "1::ipynb::Cell 0 FAILED*",
+            "2::ipynb::Cell 0 PASSED*",
+            "2::ipynb::Cell 1 PASSED*",
+            "*the kernel died while it ran this cell (quit*",
+            "*Cell 1: not run: the kernel ended with an earlier cell",
+        ]
+    )
+
+
 def test_from_another_folder_again_and_in_parallel(pytester, write, monkeypatch):
     """Cells of one notebook share a kernel, so they stay together whatever pytest-xdist is told."""
     for name in ("a", "b", "c"):

@@ -61,7 +61,7 @@ ATTACKS = {
     "exit of the process": Attack("import os\nos._exit(0)", WITHOUT_MEAN, "crash"),
     "exit of the process in a call": Attack(in_call("import os\nos._exit(0)"), WITHOUT_MEAN),
     "system exit": Attack(in_call("raise SystemExit(0)"), WITHOUT_MEAN),
-    "quit": Attack("quit()\n" + WRONG, WITHOUT_MEAN),
+    "quit": Attack("quit()\n" + WRONG, WITHOUT_MEAN, "crash"),
     "segmentation fault": Attack(in_call("import ctypes\nctypes.string_at(0)"), WITHOUT_MEAN),
     "stack overflow": Attack(
         "import sys\nsys.setrecursionlimit(10**9)\n"

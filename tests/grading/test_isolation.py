@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from coursekit.errors import CourseError
 from coursekit.grading import guarding, isolation, landlock, running
-from coursekit.grading.records import EXCEPTION, RAN
+from coursekit.grading.records import CRASH, EXCEPTION, RAN
 
 from .conftest import left_after_a_minute
 
@@ -99,6 +99,12 @@ def test_landlock_keeps_files_and_tcp(tmp_path):
     if landlock.version() >= 4:
         assert call.message.startswith("PermissionError")
     assert home.status == RAN
+
+
+def test_quitting_costs_the_cell_that_quits():
+    """Not the one that runs when the kernel ends, 0.1 s later."""
+    quits, after = outcomes("quit()", "x = 1", isolation="none")
+    assert (quits.status, after.status) == (CRASH, RAN)
 
 
 def test_a_guard_sees_and_ends_all_below_it():

@@ -48,7 +48,7 @@ class KernelDiedError(Exception):
     """The process that ran the notebook ended in the middle of a cell."""
 
     def __str__(self) -> str:
-        return "the kernel died while it ran this cell (crash, or killed for want of memory)"
+        return "the kernel died while it ran this cell (quit, crash, or killed for want of memory)"
 
 
 @dataclass
@@ -122,7 +122,8 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
         queue.Empty
             After ``timeout`` seconds, and for a cell that put out too much.
         KernelDiedError
-            Within a second of the kernel's end.
+            Within a second of the kernel's end, and where the cell asked for it, by ``quit()``: the
+            kernel would end 0.1 s later, and whichever cell ran by then would be blamed.
         """
         end = time.monotonic() + (float("inf") if timeout is None else timeout)
         while True:
@@ -143,7 +144,11 @@ class MendedKernel(RunningKernel):  # type: ignore[misc]
                     raise
                 continue
             if message["parent_header"].get("msg_id") == msg_id:
-                return
+                if not _asks_exit(message):
+                    return
+                self.km.shutdown_kernel(now=True)
+                self.current.went_wrong(DIED)
+                raise KernelDiedError
 
     def next_output(self, timeout: float | None = None) -> Any:
         """The next message of output, for `IPyNbFile.get_kernel_message`.
@@ -282,6 +287,15 @@ def _output_bytes(message: Any) -> int:
     if message["msg_type"] in ("display_data", "execute_result", "error"):
         return len(repr(message["content"]))
     return 0
+
+
+def _asks_exit(reply: Any) -> bool:
+    """Whether the reply to a cell says that the kernel is to end, as ``quit()`` and ``exit`` do."""
+    payloads = reply["content"].get("payload")
+    return isinstance(payloads, list) and any(
+        isinstance(one, dict) and one.get("source") == "ask_exit" and not one.get("keepkernel")
+        for one in payloads
+    )
 
 
 def _is_idle(message: Any) -> bool:
