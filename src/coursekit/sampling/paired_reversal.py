@@ -12,8 +12,9 @@ def paired_reversal(num_examples: int, *, rng: np.random.Generator | None) -> It
 
     What an example's early place does to the result, its late place an epoch later nearly undoes.
 
-    Source: Nguyen, Phan and Kalagnanam, Learning to Shuffle: Block Reshuffling and Reversal
-    Schemes for Stochastic Optimization, 2026, arXiv:2604.00260, their paired reversal alone.
+    Source: Rajput, Lee and Papailiopoulos, Permutation-Based SGD: Is Random Optimal?, 2022,
+    arXiv:2102.09718, their FlipFlop; Nguyen, Phan and Kalagnanam, Learning to Shuffle: Block
+    Reshuffling and Reversal Schemes for Stochastic Optimization, 2026, arXiv:2604.00260.
     """
     return (
         epoch
