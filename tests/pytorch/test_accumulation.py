@@ -213,6 +213,29 @@ def test_an_overflow_under_a_scaler_skips_the_step_and_lowers_the_scale():
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 
+def test_a_scaler_that_is_switched_off_is_none():
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    says = "length of its gradient is nan"
+    assert_refused(CourseError, says, infinite_gradient, [4, 2, 3], scaler=scaler)
+
+
+def test_with_and_without_a_scaler_only_the_optimizers_parameters_count():
+    data = examples(9)
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=256.0)):
+        model, wanted = network(), network()
+        F.cross_entropy(wanted(data[0]), data[1]).backward()
+        norm = clip_grad_norm_(wanted[3].parameters(), 0.1)
+        assert norm > 0.1  # else nothing would be clipped here
+        optimizer = torch.optim.SGD(model[3].parameters(), lr=0.5)
+        record = accumulated_step(
+            model, example_sum, cut(data, [4, 5]), optimizer, max_norm=0.1, scaler=scaler
+        )
+        assert abs(record.gradient_norm - norm) <= TOLERANCE
+        for mine, theirs in zip(model[3].parameters(), wanted[3].parameters(), strict=True):
+            assert (mine.grad - theirs.grad).abs().max() <= TOLERANCE
+        assert all(parameter.grad is None for parameter in model[:3].parameters())
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="float16 needs a GPU")
 def test_float16_with_a_scaler_on_a_gpu():

@@ -115,6 +115,46 @@ def test_any_split_over_ranks_is_the_large_batch(world_size):
         assert worst[3] == 0
 
 
+def weighted_and_partly_trained(rank, world_size):
+    """Two steps that update nothing, by weights of terms that add up to 2.5, 0.5 and 3."""
+    data = examples(6)
+    data[1][data[1] == MASKED] = 0
+    found = []
+    for total in (2.5, 0.5, 3.0):
+        weights = torch.tensor([1.0, 2, 3, 4, 6, 4]).double() * (total / 20)
+
+        def weighted_sum(model, batch):
+            inputs, labels, weight = batch
+            losses = F.cross_entropy(model(inputs), labels, reduction="none")
+            return (losses * weight).sum(), weight.sum().item()
+
+        own = tuple(part.split([2, 4])[rank] for part in (*data, weights))
+        model = DistributedDataParallel(network())
+        loss, terms = weighted_sum(model, own)
+        mean = mean_over_ranks(loss, terms)
+        dist.all_reduce(mean)
+        optimizer = torch.optim.SGD(model.module[3].parameters(), lr=0.0)
+        steps = [data_parallel_step(model, weighted_sum, [own], optimizer) for _ in range(2)]
+        wanted = network()
+        loss, terms = weighted_sum(wanted, (*data, weights))
+        (loss / terms).backward()
+        norm = nn.utils.get_total_norm([one.grad for one in wanted[3].parameters()])
+        apart = [mean / world_size - loss / terms]
+        for step in steps:
+            apart += [step.num_terms - total, step.loss - loss / terms, step.gradient_norm - norm]
+        untrained = [parameter.grad for parameter in model.module[:3].parameters()]
+        found.append((max(map(abs, map(float, apart))), untrained, str(steps[0].num_terms)))
+    return found
+
+
+def test_weights_of_terms_and_parameters_that_are_not_trained():
+    for found in run_ranks(weighted_and_partly_trained, 2):
+        apart, untrained, printed = zip(*found, strict=True)
+        assert max(apart) < TOLERANCE
+        assert untrained == ([None] * 4,) * 3
+        assert printed[2] == "3"  # as a number of examples prints
+
+
 def norms(rank, world_size):
     """What plain and cross-rank BatchNorm miss the large batch by, for even and uneven cuts."""
     found = {}
@@ -214,19 +254,20 @@ def test_gradients_travel_once_a_step_and_the_ring_is_the_ring():
 def refusals(rank, world_size):
     said = []
     cases = {
+        "half a step": (failing, [examples(4), examples(4)]),
         "no terms": (loss_sum, [(torch.zeros(2, 5).double(), torch.full((2,), MASKED))]),
         "nan on one rank": (poisoned, [examples(4)]),
         "a gradient that is not finite": (steep, [examples(4)]),
     }
     for function, parts in cases.values():
-        model = DistributedDataParallel(network())
-        before = [parameter.clone() for parameter in model.parameters()]
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model = DistributedDataParallel(network(nn.BatchNorm1d))
+        before = [value.clone() for value in model.state_dict().values()]
+        optimizer = torch.optim.SGD(model.module[3].parameters(), lr=0.1)
         try:
             data_parallel_step(model, function, parts, optimizer)
-        except CourseError as error:
+        except (CourseError, MemoryError) as error:
             said.append(str(error))
-        unchanged = zip(before, model.parameters(), strict=True)
+        unchanged = zip(before, model.state_dict().values(), strict=True)
         assert all(torch.equal(old, new) for old, new in unchanged)
         assert all(parameter.grad is None for parameter in model.parameters())
     try:
@@ -238,6 +279,12 @@ def refusals(rank, world_size):
     return said
 
 
+def failing(model, batch):
+    if model.module[3].weight.grad is not None:
+        raise MemoryError("no memory left")
+    return loss_sum(model, batch)
+
+
 def poisoned(model, batch):
     loss, count = loss_sum(model, batch)
     return loss * (math.nan if dist.get_rank() == 1 else 1.0), count
@@ -245,7 +292,7 @@ def poisoned(model, batch):
 
 def steep(model, batch):
     loss, count = loss_sum(model, batch)
-    return loss + (0 * model.module[0].weight).square().sum().sqrt(), count
+    return loss + (0 * model.module[3].weight).square().sum().sqrt(), count
 
 
 def test_every_rank_refuses_together_and_an_idle_rank_is_named():
@@ -260,7 +307,8 @@ def refusals_without_the_last(rank, world_size):
 def test_what_the_refusals_say():
     first, second = run_ranks(refusals_without_the_last, 2)
     assert first == second
-    assert "have 0 loss terms" in first[0]
-    assert "add up to nan" in first[1]
-    assert "length of the gradient is nan" in first[2]
-    assert "no loss term together" in first[3]
+    assert "no memory left" in first[0]
+    assert "have 0 loss terms" in first[1]
+    assert "add up to nan" in first[2]
+    assert "length of the gradient is nan" in first[3]
+    assert "have 0 loss terms together" in first[4]

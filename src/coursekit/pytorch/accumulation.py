@@ -8,8 +8,10 @@ the sizes of its parts. Clipping, the update and the schedule then happen once p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol, TypeVar
 
 import torch
@@ -49,7 +51,7 @@ class AccumulatedStep:
     num_micro_steps
         Forward and backward passes in this step.
     gradient_norm
-        Length of the gradient before it was clipped.
+        Length of the gradient, over the optimizer's parameters, before it was clipped.
     updated
         False only if a scaler found a gradient that overflowed: then nothing was updated, and the
         scaler tries a smaller scale at the next step.
@@ -75,9 +77,10 @@ def accumulated_step(
     """Take one optimizer step on all the micro-batches together.
 
     The micro-batches may have any sizes, and a micro-batch may have no term. Gradients that were
-    there before are discarded; afterwards ``.grad`` holds the gradient that was applied. The
-    micro-batches are used one at a time and may come from a generator; move each to its device in
-    ``loss_sum_fn``.
+    there before are discarded; afterwards ``.grad`` holds the gradient that was applied. Only the
+    optimizer's parameters count in its length and are clipped; others of the model end without a
+    gradient. The micro-batches are used one at a time and may come from a generator; move each to
+    its device in ``loss_sum_fn``.
 
     Two kinds of layers make a window differ from the large batch, and no divisor mends it:
     BatchNorm in training mode normalizes by the micro-batch, and dropout draws other masks.
@@ -93,7 +96,7 @@ def accumulated_step(
         Moved on once, after the update.
     scaler
         For float16. The sums are larger than means would be: let it start from a smaller scale,
-        ``torch.amp.GradScaler(init_scale=256.0)``.
+        ``torch.amp.GradScaler(init_scale=256.0)``. One with ``enabled=False`` counts as None.
 
     Raises
     ------
@@ -104,11 +107,9 @@ def accumulated_step(
     """
     if max_norm is not None and not max_norm > 0:
         raise CourseError(f"max_norm={max_norm}; it is a length and must be positive, or None.")
-    params = _parameters(model, optimizer)
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    for parameter in params:
-        parameter.grad = None
-    try:
+    if scaler is not None and not scaler.is_enabled():
+        scaler = None
+    with fresh_gradients(model, optimizer) as params:
         loss, num_terms, num_micro_steps = _accumulate(model, loss_sum_fn, micro_batches, scaler)
         if scaler is not None:
             scaler.unscale_(optimizer)
@@ -121,17 +122,37 @@ def accumulated_step(
                 f"the loss is {loss:.4g} but the length of its gradient is {norm}; look for a "
                 "square root or a logarithm at zero, or a number too large for its type."
             )
+    updated = _update(optimizer, scaler)
+    if schedule is not None and updated:
+        schedule.step()
+    return AccumulatedStep(loss, num_terms, num_micro_steps, norm, updated)
+
+
+@contextmanager
+def fresh_gradients(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[list[Tensor]]:
+    """Start without gradients, and end with those of the optimizer's parameters alone.
+
+    Yields these parameters, each once. After an error no gradient is left, and the buffers of the
+    model are what they were.
+    """
+    groups = [group["params"] for group in optimizer.param_groups]
+    trained = list(dict.fromkeys(chain(*groups)))
+    untrained = set(model.parameters()).difference(trained)
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    for parameter in [*trained, *untrained]:
+        parameter.grad = None
+    try:
+        yield trained
     except BaseException:
-        for parameter in params:
+        for parameter in trained:
             parameter.grad = None
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
         raise
-    updated = _update(optimizer, scaler)
-    if schedule is not None and updated:
-        schedule.step()
-    return AccumulatedStep(loss, num_terms, num_micro_steps, norm, updated)
+    finally:
+        for parameter in untrained:
+            parameter.grad = None
 
 
 def _accumulate(
@@ -169,12 +190,6 @@ def _accumulate(
             "example a token that is not masked."
         )
     return sum(losses) / total, total, len(losses)
-
-
-def _parameters(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """All that may get a gradient, each once: of the model, and what else the optimizer trains."""
-    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return list(dict.fromkeys([*model.parameters(), *trained]))
 
 
 def _update(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None) -> bool:

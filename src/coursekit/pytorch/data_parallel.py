@@ -18,27 +18,31 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import CourseError
-from .accumulation import AccumulatedStep, LossSum, MicroBatch, Schedule
+from .accumulation import AccumulatedStep, LossSum, MicroBatch, Schedule, fresh_gradients
 
 
-def mean_over_ranks(loss_sum: Tensor, num_terms: int | Tensor) -> Tensor:
+def mean_over_ranks(loss_sum: Tensor, num_terms: float | Tensor) -> Tensor:
     """The loss to go backward from, so that `DistributedDataParallel` averages to the true mean.
 
     ``loss_sum`` is the SUM of this rank's loss terms (examples, or tokens that are not padding),
-    ``num_terms`` how many there are, possibly none. The result is the sum times K, divided by the
-    terms of all ranks: its average over the ranks is the mean over all terms. The value differs
-    from rank to rank; only the average means something.
+    ``num_terms`` how many there are, possibly none; where terms have weights, the sum of these. The
+    result is the sum times K, divided by the terms of all ranks: its average over the ranks is the
+    mean over all terms. The value differs from rank to rank; only the average means something.
 
     Raises
     ------
     CourseError
         On every rank, when no rank has a term.
     """
-    total = torch.as_tensor(num_terms, dtype=torch.int64, device=loss_sum.device).clone()
+    # float64 holds fractions, and whole numbers exactly up to 2^53
+    total = torch.as_tensor(num_terms, dtype=torch.float64, device=loss_sum.device).clone()
     dist.all_reduce(total)
-    if total < 1:
-        raise CourseError("the ranks have no loss term together; a mean needs at least one.")
-    return loss_sum * dist.get_world_size() / total  # in the type of the loss
+    if not total > 0:
+        raise CourseError(
+            f"the ranks have {total:g} loss terms together; a mean needs some, for example a token "
+            "that is not masked."
+        )
+    return loss_sum * dist.get_world_size() / total.item()  # in the type of the loss
 
 
 def data_parallel_step(
@@ -54,7 +58,9 @@ def data_parallel_step(
 
     The micro-batches may have any sizes, a rank may have more of them than another, and one may be
     without a term; but each rank needs at least one. Gradients travel once, with the last of them.
-    Clipping happens after the ranks have met, so every rank applies the same update.
+    Clipping happens after the ranks have met, so every rank applies the same update. Gradients are
+    discarded and kept as in `accumulation.accumulated_step`; all that the optimizer trains must
+    belong to the model, because only its gradients are averaged.
 
     Parameters
     ----------
@@ -73,40 +79,42 @@ def data_parallel_step(
     ------
     CourseError
         When this rank has no micro-batch; on every rank, when together they have no term, or when
-        the loss or its gradient is not finite. Then nothing is updated.
+        the loss or its gradient is not finite. Whatever goes wrong before the update, parameters,
+        buffers, optimizer and schedule are left as they were, and ``.grad`` is None.
     """
-    parts = list(micro_batches)
-    if not parts:
-        raise CourseError(
-            f"rank {dist.get_rank()} has no micro-batch, and the others would wait for it; give "
-            "it one without examples."
-        )
-    optimizer.zero_grad()
-    sums = torch.zeros(2, dtype=torch.float64, device=next(model.parameters()).device)
-    for number, micro_batch in enumerate(parts, start=1):
-        with nullcontext() if number == len(parts) else model.no_sync():
-            loss_sum, num_terms = loss_sum_fn(model, micro_batch)
-            loss_sum.backward()  # type: ignore[no-untyped-call]
-        sums += torch.stack([loss_sum.detach().double(), torch.as_tensor(num_terms).to(sums)])
-    dist.all_reduce(sums)
-    total_loss, num_terms = sums.tolist()
-    if not (num_terms >= 1 and math.isfinite(total_loss)):
-        optimizer.zero_grad()
-        raise CourseError(
-            f"the ranks together have {num_terms:.0f} loss terms, which add up to {total_loss}; a "
-            "step needs at least one term and a finite sum. Nothing was updated."
-        )
-    params = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    for parameter in params:
-        parameter.grad *= dist.get_world_size() / num_terms  # the model has divided by K
-    norm = float(nn.utils.clip_grad_norm_(params, math.inf if max_norm is None else max_norm))
-    if not math.isfinite(norm):
-        optimizer.zero_grad()
-        raise CourseError(
-            f"the length of the gradient is {norm}; nothing was updated. Look for a square root "
-            "or a logarithm at zero, or take a smaller learning rate."
-        )
+    with fresh_gradients(model, optimizer) as params:
+        parts = list(micro_batches)
+        if not parts:
+            raise CourseError(
+                f"rank {dist.get_rank()} has no micro-batch, and the others would wait for it; "
+                "give it one without examples."
+            )
+        sums = torch.zeros(2, dtype=torch.float64, device=next(model.parameters()).device)
+        for number, micro_batch in enumerate(parts, start=1):
+            with nullcontext() if number == len(parts) else model.no_sync():
+                loss_sum, num_terms = loss_sum_fn(model, micro_batch)
+                loss_sum.backward()  # type: ignore[no-untyped-call]
+            sums[0] += loss_sum.detach()
+            sums[1] += num_terms
+        dist.all_reduce(sums)
+        total_loss, total = sums.tolist()
+        if total.is_integer():
+            total = int(total)  # so that whole numbers print as such
+        if not (0 < total < math.inf and math.isfinite(total_loss)):
+            raise CourseError(
+                f"the ranks together have {total} loss terms, which add up to {total_loss}; a "
+                "step needs some terms and a finite sum. Nothing was updated."
+            )
+        for parameter in params:
+            if parameter.grad is not None:
+                parameter.grad *= dist.get_world_size() / total  # the model has divided by K
+        norm = float(nn.utils.clip_grad_norm_(params, math.inf if max_norm is None else max_norm))
+        if not math.isfinite(norm):
+            raise CourseError(
+                f"the length of the gradient is {norm}; nothing was updated. Look for a square "
+                "root or a logarithm at zero, or take a smaller learning rate."
+            )
     optimizer.step()
     if schedule is not None:
         schedule.step()
-    return AccumulatedStep(total_loss / num_terms, int(num_terms), len(parts), norm)
+    return AccumulatedStep(total_loss / total, total, len(parts), norm)
