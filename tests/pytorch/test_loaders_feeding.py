@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from coursekit.errors import CourseError
 from coursekit.pytorch.loaders import OrderBatchSampler, ShardedStream, pad_collate
-from coursekit.sampling import batches, length_buckets, reshuffle, weighted
+from coursekit.sampling import batches, length_buckets, paired_reversal, reshuffle, weighted
 
 
 def sampler_of(num_examples, batch_size, seed, order=reshuffle, drop_last=False):
@@ -54,26 +54,31 @@ def test_a_dataloader_visits_the_examples_in_the_order_given(order, num_workers)
     num_examples=st.integers(1, 40),
     batch_size=st.integers(1, 40),
     drop_last=st.booleans(),
+    order=st.sampled_from([reshuffle, paired_reversal]),
+    epochs=st.integers(0, 2),
     data=st.data(),
 )
 def test_resuming_after_any_step_repeats_and_loses_nothing(
-    num_examples, batch_size, drop_last, data
+    num_examples, batch_size, drop_last, order, epochs, data
 ):
     batch_size = min(batch_size, num_examples)
-    straight = sampler_of(num_examples, batch_size, 0, drop_last=drop_last)
-    whole = [list(straight) for _ in range(2)]
+    straight = sampler_of(num_examples, batch_size, 0, order, drop_last)
+    whole = [list(straight) for _ in range(epochs + 2)]
     done = data.draw(st.integers(0, len(straight)))
-    ahead = data.draw(st.integers(done, len(straight)))  # what worker processes asked for
+    begun = min(epochs, 1)  # a later loop is the present one from its first batch on
+    ahead = data.draw(st.integers(max(done, begun), len(straight)))  # what workers asked for
 
-    sampler = sampler_of(num_examples, batch_size, 0, drop_last=drop_last)
+    sampler = sampler_of(num_examples, batch_size, 0, order, drop_last)
+    for _ in range(epochs):
+        list(sampler)
     running = iter(sampler)
     for _ in range(ahead):
         next(running)
-    resumed = sampler_of(num_examples, batch_size, 9, drop_last=drop_last)
+    resumed = sampler_of(num_examples, batch_size, 9, order, drop_last)
     resumed.load_state_dict(sampler.state_dict(batches_done=done))
     if done < len(straight):
-        assert list(resumed) == whole[0][done:]
-    assert list(resumed) == whole[1]
+        assert list(resumed) == whole[epochs][done:]
+    assert list(resumed) == whole[epochs + 1]
 
 
 def test_workers_that_ran_ahead_cost_no_example_when_training_resumes():

@@ -75,14 +75,18 @@ class OrderBatchSampler(Sampler[list[int]]):
         """Where training stands after ``batches_done`` batches of the present loop.
 
         Only the training loop knows that number: worker processes ask this sampler for batches
-        well before the loop gets them, so the sampler itself is always ahead.
+        well before the loop gets them, so the sampler itself is always ahead. Between two loops it
+        is the number of the one that ended, not 0, which would hand out that epoch again.
         """
         state = self._indices.state_dict()
         position = self._start + batches_done * self._indices.batch_size
         return {**state, "position": min(position, self._indices.num_examples)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next loop hand out the rest of the epoch that ``state`` was taken in."""
+        """Let the next loop hand out the rest of the epoch that ``state`` was taken in.
+
+        Time and errors are those of `coursekit.sampling.ArrayLoader.load_state_dict`.
+        """
         self._indices.load_state_dict(state)
         self._start = self._indices.state_dict()["position"]
         self._resuming = True

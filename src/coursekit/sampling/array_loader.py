@@ -77,9 +77,8 @@ class ArrayLoader:
         self._steps = num_steps(self.num_examples, batch_size, drop_last=drop_last)
         self._rng = rng
         self._order = order
-        self._rng_before_order = self._rng_state()
-        self._epochs = order(self.num_examples, rng=rng)
-        self._rng_before_epoch = self._rng_state()
+        self._start_order()
+        self._epoch = 0
         self._position = 0
         self._resuming = False
 
@@ -91,9 +90,13 @@ class ArrayLoader:
         """Start an epoch, or go on in the middle of one after `load_state_dict`."""
         start = self._position if self._resuming else 0
         self._resuming = False
-        self._rng_before_epoch = self._rng_state()
         self._position = start
-        yield from self._batches(next(self._epochs)[start : self._end(start)])
+        self._epoch, indices = next(self._epochs)
+        yield from self._batches(indices[start : self._end(start)])
+
+    def _start_order(self) -> None:
+        self._rng_before_order = self._rng_state()
+        self._epochs = enumerate(self._order(self.num_examples, rng=self._rng))
 
     def _end(self, start: int) -> int:
         left_over = (self.num_examples - start) % self.batch_size if self.drop_last else 0
@@ -121,37 +124,43 @@ class ArrayLoader:
         """
         return {
             "num_examples": self.num_examples,
+            "epoch": self._epoch,
             "position": self._position,
             "rng_before_order": deepcopy(self._rng_before_order),
-            "rng_before_epoch": deepcopy(self._rng_before_epoch),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to where ``state`` was taken; the next loop hands out the rest of that epoch.
 
-        Where nothing of that epoch is left, the next loop is the next epoch.
+        Where nothing of that epoch is left, the next loop is the next epoch. The order is drawn
+        again from its first epoch on, because some orders remember the epoch before. That skips
+        numbers, not rows, and takes as long as it took: with `reshuffle`, 0.1 s or less for each
+        epoch of a million examples.
 
         Raises
         ------
         CourseError
-            When the state was taken from a loader with another number of examples.
+            When the state was taken from a loader with another number of examples, or lacks an
+            entry that `state_dict` gives.
         """
+        if missing := self.state_dict().keys() - state.keys():
+            raise CourseError(
+                f"the state has no entry {', '.join(sorted(missing))}; it must come from "
+                "state_dict() of this version of coursekit."
+            )
         if state["num_examples"] != self.num_examples:
             raise CourseError(
                 f"the state is that of {state['num_examples']} examples, this loader has "
                 f"{self.num_examples}; build it from the same data before loading the state."
             )
         self._set_rng_state(state["rng_before_order"])
-        self._rng_before_order = self._rng_state()
-        self._epochs = self._order(self.num_examples, rng=self._rng)
-        self._set_rng_state(state["rng_before_epoch"])
-        self._rng_before_epoch = self._rng_state()
-        self._position = state["position"]
+        self._start_order()
+        self._epoch, self._position = state["epoch"], state["position"]
         self._resuming = self._position < self._end(self._position)
         if not self._resuming:
-            next(self._epochs)  # that epoch is over; only its random numbers are drawn
-            self._rng_before_epoch = self._rng_state()
-            self._position = 0
+            self._epoch, self._position = self._epoch + 1, 0
+        for _ in range(self._epoch):
+            next(self._epochs)
 
     def _rng_state(self) -> Any:
         return None if self._rng is None else self._rng.bit_generator.state
