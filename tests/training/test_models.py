@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursekit.data import running_example
-from coursekit.errors import ShapeError
+from coursekit.errors import CourseError, ShapeError
 from coursekit.gradients import squared_error_gradients, squared_errors
 from coursekit.training import LeastSquares, Mlp
 
@@ -72,6 +72,24 @@ def test_the_network_gradient_by_finite_differences(small):
         for nudge in nudges
     ]
     np.testing.assert_allclose(gradient, slopes, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["losses", "loss_and_gradient"])
+def test_labels_that_would_be_taken_for_others_are_refused(small, method):
+    network, params, x, y = small
+    call = getattr(network, method)
+    for labels, says in ((y[:, None], r"labels \(6, 1\) do not fit 6"), (y[:1], r"labels \(1,\)")):
+        with pytest.raises(ShapeError, match=says):
+            call(params, x, labels)
+    for labels, says in (
+        (y - y.max() - 1, "to -1; this network has 4 classes, 0 to 3"),
+        (y - y.min() + 4, "labels from 4 to"),
+        (y == 0, "labels of dtype bool"),
+        (y + 0.5, "labels of dtype float64"),
+    ):
+        with pytest.raises(CourseError, match=says):
+            call(params, x, labels)
+    assert network.losses(params, x[:0], y[:0]).shape == (0,)
 
 
 def test_the_networks_parts_are_views_and_huge_scores_do_not_overflow(small):

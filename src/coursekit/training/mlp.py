@@ -1,11 +1,12 @@
 """A network with one hidden layer, its backpropagation written out by hand."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
+from ..errors import CourseError, ShapeError
 from .models import Params
 
 
@@ -24,7 +25,7 @@ class Mlp:
     @property
     def num_params(self) -> int:
         """How many numbers the parameters are."""
-        return sum(int(np.prod(shape)) for shape in self._shapes)
+        return sum(math.prod(shape) for shape in self._shapes)
 
     @property
     def _shapes(self) -> list[tuple[int, ...]]:
@@ -51,7 +52,7 @@ class Mlp:
                 f"params has shape {params.shape}; this network needs ({self.num_params},). "
                 "Start from initial(rng=...)."
             )
-        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])[:-1]
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
         flat = np.split(params, ends)
         return [part.reshape(shape) for part, shape in zip(flat, self._shapes, strict=True)]
 
@@ -64,7 +65,16 @@ class Mlp:
     def losses(
         self, params: Params, features: NDArray[np.float64], labels: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Return the cross-entropy of each example in nats, shape ``(B,)``."""
+        """Return the cross-entropy of each example in nats, shape ``(B,)``.
+
+        Raises
+        ------
+        ShapeError
+            When labels is not ``(B,)`` for features ``(B, d)``.
+        CourseError
+            When a label is not a whole number from 0 to ``num_classes - 1``.
+        """
+        self._check_labels(features, labels)
         chosen = _log_softmax(self.logits(params, features))[np.arange(len(labels)), labels]
         losses: NDArray[np.float64] = -chosen
         return losses
@@ -72,7 +82,14 @@ class Mlp:
     def loss_and_gradient(
         self, params: Params, features: NDArray[np.float64], labels: NDArray[np.int64]
     ) -> tuple[float, Params]:
-        """Return the mean cross-entropy and its gradient ``(num_params,)``."""
+        """Return the mean cross-entropy and its gradient ``(num_params,)``.
+
+        Raises
+        ------
+        ShapeError, CourseError
+            As `losses`.
+        """
+        self._check_labels(features, labels)
         w1, b1, w2, b2 = self.unpack(params)
         rows = np.arange(len(labels))
 
@@ -86,6 +103,24 @@ class Mlp:
         d_hidden = d_logits @ w2.T * (1 - hidden**2)
         parts = [features.T @ d_hidden, d_hidden.sum(axis=0), hidden.T @ d_logits, d_logits.sum(0)]
         return loss, np.concatenate([part.ravel() for part in parts])
+
+    def _check_labels(self, features: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
+        if labels.shape != (len(features),):
+            # without this check (B, 1) would silently become a (B, B) table
+            raise ShapeError(
+                f"labels {labels.shape} do not fit {len(features)} examples; "
+                "they need the shape (B,)."
+            )
+        if labels.dtype.kind not in "iu":
+            raise CourseError(
+                f"labels of dtype {labels.dtype}; they need to be integers from 0 to "
+                f"{self.num_classes - 1}, for example with labels.astype(int)."
+            )
+        if labels.min(initial=0) < 0 or labels.max(initial=0) >= self.num_classes:
+            raise CourseError(
+                f"labels from {labels.min()} to {labels.max()}; this network has "
+                f"{self.num_classes} classes, 0 to {self.num_classes - 1}."
+            )
 
 
 def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
