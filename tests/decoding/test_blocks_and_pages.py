@@ -1,5 +1,7 @@
 """Memory in blocks: every operation in every order, with the books checked after each."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import assume, settings
@@ -28,6 +30,10 @@ def check_books(cache):
         assert len(table) == cache.blocks_for(cache.lengths[sequence])
 
 
+def books(cache):
+    return deepcopy((cache.tables, cache.lengths, cache.blocks.users, cache.blocks.free))
+
+
 class PagesInAnyOrder(RuleBasedStateMachine):
     """Prefill, decode, fork and free, beside plain lists of what each sequence must hold."""
 
@@ -53,24 +59,37 @@ class PagesInAnyOrder(RuleBasedStateMachine):
         self.more(self.pick(data), tokens)
 
     def more(self, name, tokens):
-        before = (
-            [list(table) for table in self.cache.tables.values()],
-            list(self.cache.blocks.users),
-        )
+        before = books(self.cache)
         try:
             self.cache.prefill(MODEL, name, tokens)
         except OutOfBlocksError:
-            tables, users = before
-            assert [*map(list, self.cache.tables.values())] == tables
-            assert self.cache.blocks.users == users
+            assert books(self.cache) == before
         else:
             self.texts[name] += tokens
 
+    def pick_some(self, data):
+        names = data.draw(st.lists(st.sampled_from(sorted(self.texts)), min_size=1, unique=True))
+        return [name for name in names if len(self.texts[name]) < CONFIG.context_length]
+
     @precondition(lambda self: self.texts)
     @rule(data=st.data())
-    def decode(self, data):
-        names = data.draw(st.lists(st.sampled_from(sorted(self.texts)), min_size=1, unique=True))
-        names = [name for name in names if len(self.texts[name]) < CONFIG.context_length]
+    def decode_all_or_none(self, data):
+        names = self.pick_some(data)
+        assume(names)
+        before = books(self.cache)
+        try:
+            logits = self.cache.decode(MODEL, names, [name % CONFIG.vocab_size for name in names])
+        except OutOfBlocksError:
+            assert books(self.cache) == before
+            return
+        for name in names:
+            self.texts[name].append(name % CONFIG.vocab_size)
+        self.check_logits(names, logits)
+
+    @precondition(lambda self: self.texts)
+    @rule(data=st.data())
+    def decode_those_with_room(self, data):
+        names = self.pick_some(data)
         try:
             for name in names:
                 self.cache.extend(name, 1)
@@ -79,6 +98,9 @@ class PagesInAnyOrder(RuleBasedStateMachine):
             names = names[: names.index(name)]
         assume(names)
         logits = self.cache.decode_extended(MODEL, names, [self.texts[name][-1] for name in names])
+        self.check_logits(names, logits)
+
+    def check_logits(self, names, logits):
         for row, name in zip(logits, names, strict=True):
             alone = MODEL(np.array(self.texts[name]))[0, -1]
             np.testing.assert_allclose(row, alone, rtol=0, atol=1e-11)
@@ -130,6 +152,33 @@ def test_a_shared_block_is_copied_before_it_is_written_to():
         logits[0], MODEL(np.array([1, 2, 3, 4, 5, 6, 7]))[0, -1], rtol=0, atol=1e-12
     )
     assert cache.blocks.num_used == 3, "the last user writes in place"
+
+
+def test_a_decode_without_room_for_all_changes_nothing_for_any():
+    cache = PagedCache(CONFIG, num_blocks=3, block_size=2, dtype=MODEL.dtype)
+    for name, tokens in {"a": [1, 2], "b": [3, 4]}.items():
+        cache.add(name)
+        cache.prefill(MODEL, name, tokens)
+    before = books(cache)
+    with pytest.raises(OutOfBlocksError, match="sequence 'b' needs 1 more block"):
+        cache.decode(MODEL, ["a", "b"], [5, 6])
+    assert books(cache) == before
+    cache.free("b")  # as the message advises
+    logits = cache.decode(MODEL, ["a"], [5])
+    np.testing.assert_allclose(logits[0], MODEL(np.array([1, 2, 5]))[0, -1], rtol=0, atol=1e-12)
+
+
+def test_a_decode_without_room_for_all_shares_again_what_it_had_copied():
+    cache = PagedCache(CONFIG, num_blocks=3, block_size=2, dtype=MODEL.dtype)
+    cache.add("parent")
+    cache.prefill(MODEL, "parent", [1])
+    cache.fork("parent", "child", 1)
+    cache.add("full")
+    cache.prefill(MODEL, "full", [3, 4])
+    before = books(cache)
+    with pytest.raises(OutOfBlocksError):
+        cache.decode(MODEL, ["child", "full"], [5, 6])
+    assert books(cache) == before
 
 
 def test_a_sequence_wastes_less_than_one_block():

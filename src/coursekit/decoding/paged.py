@@ -130,10 +130,24 @@ class PagedCache:
         Raises
         ------
         OutOfBlocksError
-            When too few blocks are free. Call `extend` yourself to handle that one by one.
+            When too few blocks are free for all of them; the cache is then as it was. Call
+            `extend` yourself to handle that one by one.
         """
-        for sequence in sequences:
-            self.extend(sequence, 1)
+        before: list[tuple[Hashable, list[int]]] = []
+        try:
+            for sequence in sequences:
+                table = list(self.tables[sequence])
+                self.extend(sequence, 1)
+                before.append((sequence, table))
+        except OutOfBlocksError:
+            for sequence, table in reversed(before):
+                for block in table:
+                    self.blocks.share(block)  # first, so that no block they both have becomes free
+                for block in self.tables[sequence]:
+                    self.blocks.release(block)
+                self.tables[sequence] = table
+                self.lengths[sequence] -= 1
+            raise
         return self.decode_extended(model, sequences, tokens)
 
     def decode_extended(
