@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 
+import numpy as np
 import pytest
 
 from coursekit.errors import CourseError
@@ -72,11 +73,34 @@ def test_a_changed_state_is_in_the_output_and_in_the_words() -> None:
             lambda: explorable("variance", num_examples=8, batch_size=64),
             "batch_size=64 is not allowed; use one of 1, 2, 4, 8",
         ),
+        (
+            lambda: explorable("sampling", batch_size=np.array([1, 2])),
+            "is not allowed; use a whole number from 1 to 8",
+        ),
+        (
+            lambda: explorable("shuffle", batch_size=16, seen=8),
+            "seen=8 is not allowed; use a whole number from 0 to 256 in steps of 16",
+        ),
     ],
 )
 def test_errors_list_what_is_allowed(call: object, message: str) -> None:
     with pytest.raises(CourseError, match=message):
         call()
+
+
+@pytest.mark.parametrize("junk", [0, -1, "8", None, 4.5, [1]], ids=repr)
+def test_each_key_refuses_what_no_figure_could_use(name: str, junk: object) -> None:
+    figure = registry.mirror(name)
+    for key, values in figure.allowed(figure.DEFAULTS).items():
+        if junk not in values:
+            with pytest.raises(CourseError, match=rf"{key}=.* is not allowed; use "):
+                explorable(name, **{key: junk})
+
+
+@pytest.mark.parametrize("number", [4.0, np.int64(4), np.float32(4)], ids=repr)
+def test_a_number_that_equals_an_allowed_one_becomes_it(number: object) -> None:
+    shown = explorable("sampling", batch_size=number)
+    assert shown._repr_mimebundle_() == explorable("sampling", batch_size=4)._repr_mimebundle_()
 
 
 def test_squeeze_takes_only_whole_comment_lines() -> None:

@@ -62,6 +62,11 @@ def test_both_sides_allow_the_same_states(name: str, answers: Answers) -> None:
     assert next(iter(figure.VIEWS)) == name
 
 
+def test_each_state_is_accepted_as_it_is(name: str) -> None:
+    for state in some_states(name, 40):
+        assert registry.checked_state(name, state) == state
+
+
 def test_bundled_module_draws_what_the_source_draws(
     name: str, answers: Answers, tmp_path: Any
 ) -> None:

@@ -21,7 +21,8 @@ To add an explorable NAME, write two files of the same stem and one command:
 
 2. ``NAME.py`` mirrors it: ``DEFAULTS``, ``VIEWS``, ``allowed(state)``, ``simulate(state)``,
    ``describe(state)`` and ``typical(state)``, a few numbers in which the default seed must be
-   ordinary (40th to 60th percentile of all seeds): a figure may not show a lucky draw.
+   ordinary (40th to 60th percentile of all seeds): a figure may not show a lucky draw. What
+   ``allowed`` says of a key may depend only on the keys before it in ``DEFAULTS``.
 
 3. ``node src/coursekit/explorables/pictures.mjs`` writes the still pictures.
 

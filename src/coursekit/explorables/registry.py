@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -19,7 +20,7 @@ class Mirror(Protocol):
     VIEWS: dict[str, dict[str, Any]]
 
     def allowed(self, state: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
-        """The values each key may take in this state."""
+        """The values each key may take in this state; they depend only on keys before it."""
 
     def simulate(self, state: Mapping[str, Any]) -> Any:
         """What the figure shows, as a dataclass of numbers."""
@@ -53,6 +54,8 @@ def mirror(name: str) -> Mirror:
 def checked_state(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The whole state of an explorable: its defaults with ``changes`` made to them.
 
+    A number that equals an allowed value, such as 4.0 or a NumPy integer, becomes that value.
+
     Raises
     ------
     CourseError
@@ -64,16 +67,20 @@ def checked_state(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
             raise CourseError(
                 f"explorable {name!r} has no {key!r}; it has: {', '.join(figure.DEFAULTS)}."
             )
-    state = {**figure.DEFAULTS, **changes}
-    for key, values in figure.allowed(state).items():
-        if state[key] not in values or isinstance(state[key], bool):
+    state = dict(figure.DEFAULTS)
+    for key, value in {**state, **changes}.items():
+        values = figure.allowed(state)[key]  # what came before this key is checked already
+        # True equals 1, and an array compares value by value
+        if isinstance(value, bool) or not isinstance(value, Real | str) or value not in values:
             raise CourseError(
-                f"explorable {name!r}: {key}={state[key]!r} is not allowed; use {_listed(values)}."
+                f"explorable {name!r}: {key}={value!r} is not allowed; use {_listed(values)}."
             )
+        state[key] = values[values.index(value)]
     return state
 
 
 def _listed(values: Sequence[Any]) -> str:
     if isinstance(values, range):
-        return f"a whole number from {values[0]} to {values[-1]}"
+        steps = "" if abs(values.step) == 1 else f" in steps of {values.step}"
+        return f"a whole number from {values[0]} to {values[-1]}{steps}"
     return "one of " + ", ".join(repr(value) for value in values)
