@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coursekit.figures import axes, describe
+from coursekit.figures import axes, describe, show
 from coursekit.figures.learning_rates import plot_by_batch_size, plot_sharpness
 
 
@@ -20,6 +20,21 @@ def test_an_interval_down_to_zero_still_fits_a_logarithmic_axis():
     ax = plot_by_batch_size(axes(), [8], {"linear": ([1.0], [5.0])}, ylabel="loss")
     (bars,) = ax.collections
     assert bars.get_segments()[0][:, 1].tolist() == pytest.approx([0.1, 6.0])
+
+
+def test_a_run_that_diverges_leaves_the_frame_to_finite_values():
+    runs = {"slow": [1.0, 2.0, 3.0], "fast": [4.0, np.inf, np.nan]}
+    ax = plot_sharpness(axes(), [1, 5, 9], runs, [20.0, 0.5], xlabel="epoch")
+    ax.set_title("One run diverges")
+    assert ax.get_ylim() == pytest.approx((0, 1.25 * 4.0))
+    assert "fast: 4 at 1, infinity at 5, not a number at 9." in show(ax).data
+
+
+def test_without_a_finite_sharpness_the_frame_is_that_of_the_limit():
+    ax = plot_sharpness(axes(), [1, 5], {"fast": [np.nan, np.inf]}, [20.0], xlabel="epoch")
+    bottom, top = ax.get_ylim()
+    assert bottom == 0
+    assert top > 20
 
 
 def test_each_run_has_its_own_limit_in_its_own_look():

@@ -38,6 +38,11 @@ def test_changing_one_number_changes_the_text(values, data):
     assert describe(line(values)) != describe(line(changed))
 
 
+def test_a_run_that_diverges_is_shown():
+    text = show(line([4, np.inf, -np.inf, np.nan])).data
+    assert text.endswith("loss: 4 at 0, infinity at 1, -infinity at 2, not a number at 3.")
+
+
 def test_long_lines_are_sampled_with_both_ends():
     text = describe(line(np.arange(1000)))
     assert "1000 points, among them 0 at 0" in text
@@ -86,6 +91,14 @@ def test_intervals_are_named_by_their_rows():
     ax = plot_intervals(axes(), ["first", "second"], [1, 2.5], [0.1, 0.2], expected=1)
     ax.set_title("Two layers")
     assert "centers: first 1, second 2.50." in describe(ax)
+
+
+@pytest.mark.parametrize(("scale", "ticks"), [("log", [1, 2, 5]), ("linear", [0, 1, 2])])
+def test_tick_labels_that_are_numbers_name_no_rows(scale, ticks):
+    ax = line([0.005, 2, 4])
+    ax.set_yscale(scale)
+    ax.set_yticks(ticks, [f"{tick} %" for tick in ticks])
+    assert "loss: 0.00500 at 0, 2 at 1, 4 at 2." in describe(ax)
 
 
 def test_histograms_and_their_curve_are_described():

@@ -45,7 +45,8 @@ def plot_sharpness(
     """Sharpness along training, a line a run, and each run's limit 2/η as a level without mark.
 
     A limit far above every sharpness lies outside of the frame; the text alternative still says it.
-    ``sharpness[name]`` is as long as ``x``; ``limits`` has one number a run, in the same order.
+    ``sharpness[name]`` is as long as ``x``, NaN or infinite where the run has diverged; ``limits``
+    has one number a run, in the same order.
     """
     places = np.asarray(x)
     for (name, values), limit in zip(sharpness.items(), limits, strict=True):
@@ -59,7 +60,9 @@ def plot_sharpness(
             lw=1,
             label=f"{name}, its 2/η",
         )
-    ax.set_ylim(0, 1.25 * max(float(np.max(values)) for values in sharpness.values()))
+    found = np.concatenate([np.asarray(values, dtype=float) for values in sharpness.values()])
+    highest = float(np.max(found, initial=0.0, where=np.isfinite(found)))
+    ax.set_ylim(0, 1.25 * highest or None)
     ax.set_xlabel(xlabel)
     ax.set_ylabel("sharpness L")
     handles, labels = ax.get_legend_handles_labels()

@@ -86,9 +86,10 @@ def _series(ax: Axes, points: int) -> Iterator[tuple[str, str]]:
         if _named(line.get_label()):
             x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
             rows = _row_names(ax)
+            on_rows = rows and np.isin(y, range(len(rows))).all()
             yield (
                 _one_line(str(line.get_label())),
-                (_rows(x, y, rows) if rows else _pairs(x, y, points)),
+                (_rows(x, y, rows) if on_rows else _pairs(x, y, points)),
             )
     for collection in ax.collections:
         if isinstance(collection, PathCollection) and _named(collection.get_label()):
@@ -113,7 +114,7 @@ def _one_line(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value == round(value) and abs(value) < 1e6 else significant(value)
+    return str(int(value)) if abs(value) < 1e6 and value == round(value) else significant(value)
 
 
 def _pairs(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], points: int) -> str:
@@ -136,10 +137,11 @@ def _cloud(offsets: np.ndarray[Any, Any], points: int) -> str:
 
 
 def _row_names(ax: Axes) -> list[str]:
-    """Names along the vertical axis, where it carries names instead of numbers."""
+    """Names along the vertical axis, where it carries those of rows 0, 1, … instead of numbers."""
     if not isinstance(ax.yaxis.get_major_formatter(), FuncFormatter):
         return []
-    return [text.get_text() for text in ax.get_yticklabels()]
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    return names if np.array_equal(ax.get_yticks(), range(len(names))) else []
 
 
 def _rows(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], names: list[str]) -> str:
