@@ -26,6 +26,7 @@ from .grading.limits import Limits
 from .notebooks import execution, problems, repository
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+STDOUT = Path("-")
 
 
 class Command(click.Group):
@@ -118,37 +119,57 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-class Bytes(click.ParamType[float]):
-    """An amount of memory: 8GB is 8e9 bytes, 8GiB is 8 * 2**30, a plain number is bytes."""
+def bytes_of(amount: str) -> float:
+    """Bytes of an amount of memory: 8GB is 8e9, 8GiB is 8 * 2**30, a plain number is bytes."""
+    units = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+    found = re.fullmatch(r"([\d.]+)\s*(k|m|g|ki|mi|gi|)b?", amount.strip().lower())
+    try:
+        if found and (found_bytes := float(found[1]) * units[found[2]]) > 0:
+            return found_bytes
+    except ValueError:
+        pass
+    raise CourseError(f"{amount!r} is not an amount of memory; write for example 8GB or 500MiB.")
 
-    name = "amount"
 
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Bytes."""
-        units = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-        found = re.fullmatch(r"([\d.]+)\s*(k|m|g|ki|mi|gi|)b?", str(value).strip().lower())
-        try:
-            if found and (amount := float(found[1]) * units[found[2]]) > 0:
-                return amount
-        except ValueError:
-            pass
-        raise CourseError(f"{value!r} is not an amount of memory; write for example 8GB or 500MiB.")
+def _writable(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file that cannot be written, before there is work to lose."""
+    if path in (None, STDOUT):
+        return path
+    place = path if os.path.exists(path) else path.parent
+    if os.path.isdir(path) or not os.path.isdir(path.parent) or not os.access(place, os.W_OK):
+        raise CourseError(
+            f"{str(path)!r} cannot be written; name a file in a folder that exists and that you "
+            "may write to."
+        )
+    return path
 
 
 @main.command()
 @click.argument("factory", metavar="MODULE:FACTORY")
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Time to measure.")
-@click.option("--memory", type=Bytes(), help="What one device may use, for example 16GB.")
+@click.option(
+    "--memory",
+    metavar="AMOUNT",
+    callback=lambda ctx, param, amount: None if amount is None else bytes_of(amount),
+    help="What one device may use, for example 16GB.",
+)
 @click.option("--devices", type=int, default=1, show_default=True, help="That share a batch.")
 @click.option("--global-batch-size", type=int, metavar="B", help="If it is decided already.")
 @click.option("--target-loss", type=float, metavar="LOSS", help="Training loss where you stop.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all random numbers.")
 @click.option(
-    "--json", "json_file", type=click.File("w", lazy=True), help="Write all of it; - shows it."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    callback=_writable,
+    help="Write all of it; - shows it.",
 )
-@click.option("--figure", type=click.Path(path_type=Path), help="Draw it into an SVG file.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    callback=_writable,
+    help="Draw it into an SVG file.",
+)
 def plan(
     factory: str,
     seconds: float,
@@ -157,7 +178,7 @@ def plan(
     global_batch_size: int | None,
     target_loss: float | None,
     seed: int,
-    json_file: Any,
+    json_file: Path | None,
     figure: Path | None,
 ) -> None:
     """Propose a batch size for your own model, with the evidence.
@@ -187,12 +208,22 @@ def plan(
             seed=seed,
             on_progress=lambda what, done: progress.update(bar, description=what, completed=done),
         )
-    if json_file is not None:
-        json_file.write(made.to_json() + "\n")
-    if json_file is None or json_file.name != "-":
+    if json_file != STDOUT:
         _print_plan(made.rows(), made.notes)
+    if json_file is not None:
+        _write(json_file, made.to_json() + "\n")
     if figure is not None:
-        figure.write_text(made.figure().svg, encoding="utf-8")
+        _write(figure, made.figure().svg)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with click.open_file(str(path), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CourseError(
+            f"{str(path)!r} could not be written ({error.strerror}); the plan is shown above."
+        ) from error
 
 
 def _print_plan(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:

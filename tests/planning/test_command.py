@@ -8,6 +8,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+import coursekit.planning
 from coursekit.cli import main
 
 from . import workloads
@@ -40,6 +41,30 @@ def test_json_alone_goes_to_the_standard_output(run):
     assert json.loads(ran.stdout)["advice"]["global_batch_size"] == 64
 
 
+@pytest.mark.parametrize(("option", "file"), [("--json", "p.json"), ("--figure", "p.svg")])
+def test_a_plan_that_cannot_be_written_is_printed(run, tmp_path, monkeypatch, option, file):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    measure = coursekit.planning.plan
+
+    def measure_and_lose_the_folder(*arguments, **options):
+        made = measure(*arguments, **options)
+        folder.rmdir()
+        return made
+
+    monkeypatch.setattr(coursekit.planning, "plan", measure_and_lose_the_folder)
+    ran = run(
+        *("my_training:mlp", "--seconds", "3", "--global-batch-size", "64"),
+        *(option, f"results/{file}"),
+    )
+    assert ran.exit_code == 2, ran.output
+    assert "64 × 1 × 1" in ran.stdout
+    assert ran.stderr.splitlines()[-1] == (
+        f"coursekit: 'results/{file}' could not be written (No such file or directory); "
+        "the plan is shown above."
+    )
+
+
 def test_a_target_loss_is_raced_to(run):
     ran = run("my_training:mlp", "--seconds", "30", "--target-loss", "0.5", "--json", "-")
     assert ran.exit_code == 0, ran.stderr
@@ -65,6 +90,9 @@ def test_a_target_loss_is_raced_to(run):
         (["my_training:mlp", "--target-loss", "9"], "the untrained model's loss is already 2."),
         (["my_training:mlp", "--seconds", "0"], "coursekit: seconds=0.0; a plan needs some time"),
         (["my_training:mlp", "--devices", "0"], "coursekit: world_size=0; use 1 device or more"),
+        (["not:read", "--json", "nowhere/p.json"], "coursekit: 'nowhere/p.json' cannot be written"),
+        (["not:read", "--figure", "nowhere/p.svg"], "coursekit: 'nowhere/p.svg' cannot be written"),
+        (["not:read", "--figure", "."], "coursekit: '.' cannot be written; name a file in a"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(run, arguments, sentence):
@@ -80,6 +108,6 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(run, arguments, sen
     ("text", "amount"), [("8GB", 8e9), ("8 GiB", 8 * 2**30), ("500mb", 5e8), ("1024", 1024.0)]
 )
 def test_amounts_of_memory(text, amount):
-    from coursekit.cli import Bytes
+    from coursekit.cli import bytes_of
 
-    assert Bytes().convert(text, None, None) == amount
+    assert bytes_of(text) == amount
