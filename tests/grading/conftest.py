@@ -114,14 +114,9 @@ class InProcess:
             if done == self.stop_after:
                 raise KeyboardInterrupt
             names = {}
-            yield (
-                name,
-                [
-                    self._run(cell, names)
-                    for cell in notebook["cells"]
-                    if cell["cell_type"] == "code" and schema.grade_id(cell)
-                ],
-            )
+            code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+            outcomes = [self._run(cell, names) for cell in code]
+            yield name, [one for one in outcomes if one.grade_id]
 
     def _run(self, cell, names):
         sent, grade_id = [], schema.grade_id(cell)

@@ -92,6 +92,37 @@ def test_points_filled_into_the_table_count_next_time(course, hand_in):
     assert "6.5" in (course / "out" / "gradebook.csv").read_text()
 
 
+def test_another_table_of_points_leaves_both_tables_as_they_were(course, hand_in):
+    folder = hand_in(ada=submitted(), bob=submitted())
+    own, other = course / "out" / "manual.csv", course / "professor.csv"
+    header = "student,check,points,out_of,comment\n"
+    other.write_text(f"{header}bob,words,0.5,1,from the professor\n")
+    assert grade(folder, "--manual", other).exit_code == 0
+    assert not own.exists()
+    own.write_text(f"{header}ada,words,1,1,from the assistant\n")
+    before = own.read_bytes(), other.read_bytes()
+    assert grade(folder, "--manual", other).exit_code == 0
+    assert (own.read_bytes(), other.read_bytes()) == before
+    points = [
+        one["points"] for one in json.loads(Path("out/results.json").read_text())["submissions"]
+    ]
+    assert points == [6, 6.5]
+    assert grade(folder, "--manual", own).exit_code == 0  # its own, by an absolute path
+    assert "bob,words,,1," in own.read_text()
+
+
+def test_text_that_is_no_unicode_stops_nobodys_report(course, hand_in):
+    odd = submitted(mean="def mean(numbers): return sum(numbers) / len(numbers)  # \ud83d")
+    folder = hand_in(ada=submitted(), zed=odd)
+    (folder / os.fsdecode(b"\xff")).mkdir()
+    for name in (b"1\xff.ipynb", b"2.ipynb"):
+        (folder / os.fsdecode(b"\xff") / os.fsdecode(name)).write_text("{}")
+    ran = grade(folder)
+    assert (ran.exit_code, ran.stdout) == (1, "2 of 3 graded; read out/summary.html\n")
+    assert "there are 2 files for one student (�/1�.ipynb, �/2.ipynb)" in ran.stderr
+    assert "# ?" in (course / "out" / "feedback" / "zed.html").read_text()
+
+
 def test_late_work_loses_its_share(course, hand_in):
     folder = hand_in(ada=submitted())
     os.utime(folder / "ada.ipynb", (1_700_000_000, 1_700_000_000))

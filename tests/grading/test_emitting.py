@@ -71,6 +71,27 @@ def test_how_a_value_is_written(value, encoded):
     assert repr(encode(value)) == repr(encoded)
 
 
+BELOW_TEN = 9.999999999999998
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({9.5, BELOW_TEN}, {9.5, 10.0}),
+        ({9.5: "a", BELOW_TEN: "b"}, {9.5: "a", 10: "b"}),
+        ({(1, 9.5), (1, BELOW_TEN)}, {(1, 9.5), (1, 10.0)}),
+        ({"a", None, True, (), math.nan, 9.5, BELOW_TEN}, {"a", None, True, (), math.nan, 9.5, 10}),
+    ],
+)
+def test_a_rounding_difference_does_not_change_the_order_of_a_set_or_dict(given, wanted):
+    assert difference(encode(given), encode(wanted), tolerance=1e-9) is None
+
+
+def test_numbers_of_any_size_are_sorted():
+    made = encode({10**3000, -(10**3000), 1e308, math.inf, 10**5000, True})
+    assert made["values"][:3] == [-(10**3000), 1e308, 10**3000]
+
+
 def test_what_has_no_end_is_refused():
     endless: list = []
     endless.append(endless)

@@ -11,7 +11,15 @@ from coursekit.grading.records import TIMEOUT
 from coursekit.grading.results import to_json
 from coursekit.grading.store import Store
 
-from .conftest import MEAN_CHECK, SPREAD, assignment_of, source_notebook, submitted
+from .conftest import (
+    MEAN,
+    MEAN_CHECK,
+    SPREAD,
+    assignment_of,
+    marked,
+    source_notebook,
+    submitted,
+)
 
 SUM = "def mean(x):\n    return sum(x)"
 HALF = "def mean(x):\n    return 1.5"
@@ -75,6 +83,18 @@ def test_equal_answers_run_once_and_nothing_runs_twice(folder, warm_up, graded, 
     assert in_process.cells == []
 
 
+@pytest.mark.parametrize("names", [["above"], ["below"], ["above", "below"]])
+def test_an_own_cell_above_a_check_is_not_the_same_cell_below_it(hand_in, warm_up, graded, names):
+    own = {"cell_type": "code", "source": MEAN, "metadata": {}}
+    check = marked(MEAN_CHECK, "mean_check", points=4)
+    written = {"above": [own, check], "below": [check, own]}
+    notebooks = {name: submitted(mean=HALF) for name in names}
+    for name, notebook in notebooks.items():
+        notebook["cells"][1:1] = written[name]
+    results = graded(hand_in(**notebooks), warm_up)
+    assert points(results) == {name: {"above": 6, "below": 4}[name] for name in names}
+
+
 def test_after_an_interruption_the_rest_runs(folder, warm_up, graded, in_process):
     whole = to_json(graded(folder, warm_up))
     ran = list(in_process.cells)
@@ -111,6 +131,11 @@ def test_points_by_hand_and_lateness_are_added(folder, warm_up, graded, tmp_path
     assert points(results)["right"] == 6.5
     right = next(one for one in results.graded if one.student == "right")
     assert right.comments == {"words": "fine"}
+
+
+def test_a_comment_without_points_is_not_told(folder, warm_up, graded):
+    results = graded(folder, warm_up, by_hand={("right", "words"): ByHand(None, "ask her first")})
+    assert to_json(results) == to_json(graded(folder, warm_up))
 
 
 def test_what_is_judged_in_the_kernel_is_listed(warm_up):

@@ -61,11 +61,18 @@ def test_import_forms():
 
 
 def test_points_by_hand_survive_the_round_trip(tmp_path):
-    known = {("ada", "mean_words"): ByHand(0.75, "fine"), (FORMULA, "mean_words"): ByHand(0, "-")}
+    known = {
+        ("ada", "mean_words"): ByHand(0.75, "fine"),
+        (FORMULA, "mean_words"): ByHand(0, "-"),
+        ("bob", "mean_words"): ByHand(None, "Ask him about step two before giving points."),
+        ("eve", "mean_words"): ByHand(None, "Write to her, please."),
+    }
     path = tmp_path / "manual.csv"
     path.write_text(gradebook.by_hand_form(CLASS, known), "utf-8")
     assert gradebook.read_by_hand(path, ASSIGNMENT) == known
-    assert [row["student"] for row in rows(path.read_text())] == ["ada", f"'{FORMULA}", "bob"]
+    written = rows(path.read_text())
+    assert [row["student"] for row in written] == ["ada", f"'{FORMULA}", "bob", "eve"]
+    assert [row["points"] for row in written] == ["0.75", "0", "", ""]
 
 
 def test_points_of_a_student_who_is_not_graded_this_time_stay(tmp_path):
@@ -86,6 +93,12 @@ def test_points_of_a_student_who_is_not_graded_this_time_stay(tmp_path):
         ("{h}\nada,mean_words,1,1,\nbob,mean_words,2,1,", "line 3: '2' are no points between 0"),
         ("{h}\nada,mean_words,nan,1,", "'nan' are no points between 0 and 1"),
         ("{h}\nada,mean_words,good,1,", "'good' are no points"),
+        ("{h}\nada,mean_words,1,1,good, but", "line 2: the columns .* stands in double quotes"),
+        ("{h},seen\nada,mean_words,1,1,,yes", "line 2: the columns .* and no other"),
+        (
+            "{h}\nada,mean_words,1,1,\nada,mean_words,,1,good",
+            "line 3: 'mean_words' of 'ada' is filled in for the second time",
+        ),
     ],
 )
 def test_a_wrong_table_of_points_names_the_line(tmp_path, text, sentence):

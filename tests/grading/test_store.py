@@ -54,6 +54,20 @@ def test_a_changed_check_runs_alone_behind_the_same_answers(store):
     assert store.missing(notebook()) is None  # the old check is still known
 
 
+def test_where_the_checks_stand_among_the_cells_is_part_of_the_name(store):
+    answer, own, one = cell("x = 1", "answer"), cell("x = 2"), cell("emit(x)", "one")
+    above, below = new_notebook(cells=[answer, own, one]), new_notebook(cells=[answer, one, own])
+    store.keep(above, outcomes("answer", "one"))
+    assert store.missing(above) is None
+    assert len(store.missing(below).cells) == 3
+
+
+def test_text_that_is_no_unicode_is_kept_as_far_as_it_is(store):
+    said = CellOutcome("one", RAN, {1: "é\ud83d"}, "\ud83d")
+    store.keep(notebook(), [said])
+    assert store.outcomes(notebook()) == {"one": CellOutcome("one", RAN, {1: "é?"}, "?")}
+
+
 def test_a_changed_answer_setting_or_package_runs_all_again(store, tmp_path, monkeypatch):
     store.keep(notebook(), outcomes("answer", "one", "two"))
     assert len(store.missing(notebook(answer="x = 2")).cells) == 4

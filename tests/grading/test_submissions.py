@@ -24,7 +24,10 @@ def test_a_student_is_a_file_or_a_folder_and_moodle_and_canvas_names_are_underst
         "bob/homework 1.ipynb",
         "cam/deep/er/x.IPYNB",
         "Dee Doe_4711_assignsubmission_file_/any.ipynb",
-        "eves_LATE_12_345_homework-1.ipynb",
+        "eves_LATE_12_34567_homework-1.ipynb",
+        "fay_12345_67890_hw.ipynb",
+        "hw_01_2026_ann.ipynb",
+        "hw_01_2026_bob.ipynb",
         "=cmd|' /C calc'!A0.ipynb",
         "fäß 学生.ipynb",
         ".hidden.ipynb",
@@ -38,7 +41,10 @@ def test_a_student_is_a_file_or_a_folder_and_moodle_and_canvas_names_are_underst
         "bob": ("bob/homework 1.ipynb", "", ""),
         "cam": ("cam/deep/er/x.IPYNB", "", ""),
         "Dee Doe": ("Dee Doe_4711_assignsubmission_file_/any.ipynb", "4711", ""),
-        "eves": ("eves_LATE_12_345_homework-1.ipynb", "12", ""),
+        "eves": ("eves_LATE_12_34567_homework-1.ipynb", "12", ""),
+        "fay": ("fay_12345_67890_hw.ipynb", "12345", ""),
+        "hw_01_2026_ann": ("hw_01_2026_ann.ipynb", "", ""),
+        "hw_01_2026_bob": ("hw_01_2026_bob.ipynb", "", ""),
         "=cmd|'": ("=cmd|' /C calc'!A0.ipynb", "", ""),
         "fäß 学生": ("fäß 学生.ipynb", "", ""),
     }
@@ -47,6 +53,29 @@ def test_a_student_is_a_file_or_a_folder_and_moodle_and_canvas_names_are_underst
 def test_the_order_is_that_of_the_names_and_a_file_named_twice_counts_once(tmp_path):
     paths = [write(tmp_path / f"{name}.ipynb") for name in "cab"]
     assert [one.student for one in find([*paths, tmp_path])] == ["a", "b", "c"]
+
+
+def test_students_of_one_name_are_told_apart_by_their_numbers(tmp_path):
+    for name in (
+        "Wei Zhang_101_assignsubmission_file/toy.ipynb",
+        "Wei Zhang_102_assignsubmission_file/toy.ipynb",
+        "ann_7_55555_toy.ipynb",
+        "ann_8_55556_toy.ipynb",
+        "ann_8_55557_toy.ipynb",
+        "ann (7).ipynb",
+        "ann.ipynb",
+        "bob_9_55558_toy.ipynb",
+    ):
+        write(tmp_path / name)
+    found = {one.student: (one.number, one.problem[:17]) for one in find([tmp_path])}
+    assert found == {
+        "Wei Zhang (101)": ("101", ""),
+        "Wei Zhang (102)": ("102", ""),
+        "ann": ("", ""),
+        "ann (7)": ("", "there are 2 files"),
+        "ann (8)": ("8", "there are 2 files"),
+        "bob": ("9", ""),
+    }
 
 
 def test_two_files_for_one_student_are_a_problem_of_that_student_alone(tmp_path):
@@ -89,6 +118,12 @@ def test_a_notebook_comes_without_outputs_whatever_its_format(tmp_path):
     )
     three = read(write(tmp_path / "3.ipynb", nbformat.writes(old, version=3)))
     assert [one.source for one in three.cells] == ["x = 3"]
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path):
+    text = r'{"cells": [{"cell_type": "code", "source": "x = 1  # \ud83d, \ud83d\ude00"}]}'
+    (cell,) = read(write(tmp_path / "x.ipynb", text)).cells
+    assert cell.source == "x = 1  # ?, 😀"
 
 
 @pytest.mark.parametrize(

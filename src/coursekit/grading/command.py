@@ -86,7 +86,8 @@ def grade_all(order: Order, on_progress: Progress) -> Results:
         assignment = schema.reseeded(assignment, order.seed)
     _needs(assignment)
     late = lateness.parse(order.late) if order.late else None
-    manual = order.manual or order.out / reports.MANUAL
+    own_manual = order.out / reports.MANUAL
+    manual = order.manual or own_manual
     by_hand = {}
     if order.manual or manual.is_file():
         by_hand = gradebook.read_by_hand(manual, assignment)
@@ -107,7 +108,8 @@ def grade_all(order: Order, on_progress: Progress) -> Results:
         by_hand=by_hand,
         on_progress=on_progress,
     )
-    reports.write(order.out, results, assignment, by_hand)
+    own = manual.resolve() == own_manual.resolve()
+    reports.write(order.out, results, assignment, by_hand if own else None)
     return results
 
 

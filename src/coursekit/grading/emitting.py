@@ -10,7 +10,8 @@ How a value is written, in JSON: None, truth values, numbers, strings and lists 
 ``{"type": "tuple", "values": […]}``; ``{"type": "dict", "items": [[key, value], …]}``;
 ``{"type": "array", "dtype": …, "shape": […], "values": [flat list]}`` and the same with "tensor";
 ``{"type": "fraction", "text": "1/3"}``; ``{"type": "error", "name": …, "message": …}`` where
-computing it raised; ``{"type": "other", "name": …}`` for what cannot be compared.
+computing it raised; ``{"type": "other", "name": …}`` for what cannot be compared. Sets and
+dicts are sorted, numbers by size.
 """
 
 from __future__ import annotations
@@ -126,13 +127,22 @@ def _container(value: Any, budget: _Budget, depth: int) -> Json:
             [_encode(key, budget, depth + 1), _encode(item, budget, depth + 1)]
             for key, item in value.items()
         ]
-        return {"type": "dict", "items": sorted(pairs, key=lambda pair: json.dumps(pair[0]))}
+        return {"type": "dict", "items": sorted(pairs, key=lambda pair: _order(pair[0]))}
     values = [_encode(item, budget, depth + 1) for item in value]
     if isinstance(value, list):
         return values
     if isinstance(value, tuple):
         return {"type": "tuple", "values": values}
-    return {"type": "set", "values": sorted(values, key=json.dumps)}
+    return {"type": "set", "values": sorted(values, key=_order)}
+
+
+def _order(value: Json) -> tuple[Any, ...]:
+    """Numbers sort by size, in tuples too, so that a rounding difference keeps their order."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return 0, value
+    if isinstance(value, dict) and value["type"] == "tuple":
+        return 1, [_order(item) for item in value["values"]]
+    return 2, json.dumps(value)
 
 
 def _array(value: Any, budget: _Budget, depth: int) -> Json:

@@ -206,7 +206,11 @@ def _graded(
         return Graded(*who, problem=submission.problem)
     outcomes = store.outcomes(one.notebook)
     answers = {answer.question: answer for answer in one.answers}
-    given = {check: own for (student, check), own in by_hand.items() if student == who[0]}
+    given = {
+        check: own.points
+        for (student, check), own in by_hand.items()
+        if student == submission.student and own.points is not None
+    }
     days = late.days(submission.path) if late else 0
     return Graded(
         *who,
@@ -217,13 +221,13 @@ def _graded(
                 outcomes,
                 reference,
                 answer=answers[question.name],
-                manual={check: own.points for check, own in given.items()},
+                manual=given,
             )
             for question in assignment.questions
         ),
         days_late=days,
         share_lost=late.share_lost(days) if late else 0.0,
-        comments={check: own.comment for check, own in given.items()},
+        comments={check: by_hand[submission.student, check].comment for check in given},
     )
 
 

@@ -22,9 +22,9 @@ BY_HAND = ("student", "check", "points", "out_of", "comment")
 
 @dataclass(frozen=True)
 class ByHand:
-    """What a grader gave for one manual check."""
+    """What a grader gave for one manual check; ``points`` are None where only a comment stands."""
 
-    points: float
+    points: float | None
     comment: str
 
 
@@ -89,34 +89,34 @@ def canvas(results: Results) -> str:
 
 
 def by_hand_form(results: Results, known: Mapping[tuple[str, str], ByHand]) -> str:
-    """A row for each manual check of each student, with the points given so far.
+    """A row for each manual check of each student, with what was given so far.
 
-    Points of students who are not among these results stay, in rows at the end.
+    What was given to students who are not among these results stays, in rows at the end.
     """
     rows: list[Sequence[object]] = []
     left = dict(known)
     for one in results.graded:
         for check in _checks(one):
             if check.manual:
-                given = left.pop((one.student, check.grade_id), None)
-                points = "" if given is None else given.points
-                comment = "" if given is None else given.comment
-                rows.append([one.student, check.grade_id, points, check.out_of, comment])
+                given = left.pop((one.student, check.grade_id), ByHand(None, ""))
+                row = [one.student, check.grade_id, given.points, check.out_of, given.comment]
+                rows.append(row)
     rows += [
-        [student, check, given.points, "", given.comment]
+        [student, check, given.points, None, given.comment]
         for (student, check), given in sorted(left.items())
     ]
     return table(BY_HAND, rows)
 
 
 def read_by_hand(path: Path, assignment: Assignment) -> dict[tuple[str, str], ByHand]:
-    """Points that a grader filled in, by student and check; a row without points has none.
+    """Points and comments that a grader filled in, by student and check; not rows without both.
 
     Raises
     ------
     CourseError
-        When the file is no such table, a check is not a manual one of ``assignment``, or points
-        are no number between 0 and what the check is worth.
+        When the file is no such table, a check is not a manual one of ``assignment``, points are no
+        number between 0 and what the check is worth, or two rows are filled in for one check of a
+        student.
     """
     worth = {
         check.grade_id: check.points
@@ -128,21 +128,29 @@ def read_by_hand(path: Path, assignment: Assignment) -> dict[tuple[str, str], By
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CourseError(f"{path} cannot be read as a table of points ({error}).") from None
-    found = {}
+    found: dict[tuple[str, str], ByHand] = {}
     for number, row in enumerate(rows, start=2):
         where = f"{path}, line {number}"
-        if not set(BY_HAND) <= set(row):
-            raise CourseError(f"{where}: the columns have to be {', '.join(BY_HAND)}.")
-        check, points = row["check"] or "", (row["points"] or "").strip()
+        if set(row) != set(BY_HAND):
+            raise CourseError(
+                f"{where}: the columns have to be {', '.join(BY_HAND)}, and no other; "
+                "a comment with a comma in it stands in double quotes."
+            )
+        check, points, comment = row["check"] or "", (row["points"] or "").strip(), row["comment"]
         if check not in worth:
             raise CourseError(
                 f"{where}: {check!r} is no check by hand of {assignment.name!r}; "
                 f"there is {', '.join(worth) or 'none'}."
             )
-        if points:
+        if points or comment:
             student = _without_apostrophe(row["student"] or "")
-            given = _points(points, worth[check], where)
-            found[student, check] = ByHand(given, _without_apostrophe(row["comment"] or ""))
+            if (student, check) in found:
+                raise CourseError(
+                    f"{where}: {check!r} of {student!r} is filled in for the second time; "
+                    "keep one of the rows."
+                )
+            given = _points(points, worth[check], where) if points else None
+            found[student, check] = ByHand(given, _without_apostrophe(comment or ""))
     return found
 
 
@@ -167,7 +175,7 @@ def _checks(graded: Graded) -> list[CheckScore]:
 def _plain(cell: object) -> str:
     if isinstance(cell, (int, float)):
         return f"{cell:.10g}"
-    text = str(cell)
+    text = "" if cell is None else str(cell)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

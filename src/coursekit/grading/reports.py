@@ -1,8 +1,8 @@
 """All that a grading leaves in its folder, each file written whole.
 
 ``results.json``, ``gradebook.csv``, ``moodle.csv``, ``canvas.csv``, ``summary.html`` and a page a
-student in ``feedback/``; ``manual.csv`` when points are given by hand; ``gradebook.db`` when
-nbgrader is installed. ``runs/`` is the `store`'s.
+student in ``feedback/``; ``manual.csv`` when points are given by hand, there and in no other file;
+``gradebook.db`` when nbgrader is installed. ``runs/`` is the `store`'s.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ def write(
     out: Path,
     results: Results,
     assignment: Assignment,
-    by_hand: Mapping[tuple[str, str], ByHand],
+    by_hand: Mapping[tuple[str, str], ByHand] | None,
 ) -> None:
     """Write every report of ``results`` into the folder ``out``.
+
+    ``by_hand`` is what ``manual.csv`` held; None leaves that file as it is.
 
     Raises
     ------
@@ -40,7 +42,8 @@ def write(
         "canvas.csv": gradebook.canvas(results),
         "summary.html": class_summary.page(results),
     }
-    if any(check.manual for question in assignment.questions for check in question.checks):
+    checks = [check for question in assignment.questions for check in question.checks]
+    if by_hand is not None and any(check.manual for check in checks):
         texts[MANUAL] = gradebook.by_hand_form(results, by_hand)
     for graded in results.graded:
         texts[f"feedback/{feedback.file_name(graded.student)}"] = feedback.page(results, graded)

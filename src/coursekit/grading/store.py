@@ -1,9 +1,9 @@
 """What ran is kept: one file a submission, written whole, so that nothing runs twice.
 
-A file is named by the digest of all that runs before a check: the answers, the assignment's own
-cells, the limits, the isolation, the code and packages that run it. In it stands each cell's
-outcome under the digest of its own code. Grading again, after Ctrl-C or a crash, runs what is
-missing; after a change of one check, that check alone.
+A file is named by the digest of all that runs around the checks: the answers, the assignment's own
+cells, where among them each check stands, the limits, the isolation, the code and packages that run
+it. In it stands each cell's outcome under the digest of its own code. Grading again, after Ctrl-C
+or a crash, runs what is missing; after a change of one check, that check alone.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Store:
         self._settings = [settings, version_of_what_runs()]
 
     def name(self, notebook: Any) -> str:
-        """Name under which the outcomes of ``notebook`` are kept; equal for equal answers."""
-        before = [
-            cell["source"]
+        """Name of the file of ``notebook``; equal where equal answers run in the same order."""
+        cells = [
+            [name] if (name := _grade_id(cell)) in self._checks else cell["source"]
             for cell in notebook["cells"]
-            if cell["cell_type"] == "code" and _grade_id(cell) not in self._checks
+            if cell["cell_type"] == "code"
         ]
-        return _digest([self._settings, before])
+        return _digest([self._settings, cells])
 
     def outcomes(self, notebook: Any) -> dict[str, CellOutcome]:
         """What is known of ``notebook``: outcomes of its present cells, by their id."""
@@ -133,8 +133,9 @@ class Store:
 
 
 def canonical(value: Json) -> str:
-    """``value`` as the same text every time: keys sorted, one entry a line."""
-    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    """``value`` as the same text every time: keys sorted, one entry a line, all of it Unicode."""
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ LARGEST_SOURCE = 2_000_000
 """Characters of code and text; a notebook of a course has some ten thousand."""
 
 MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(file|onlinetext).*")
-CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<number>\d+)_\d+_.+")
+CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<number>[1-9]\d*)_[1-9]\d{4,}_.+")
+"""The file's number, the second, is a long one: ``hw_1_2026_ann`` is no name of Canvas's."""
 
 
 @dataclass(frozen=True)
@@ -45,28 +46,36 @@ class Submission:
 def find(places: Sequence[Path]) -> list[Submission]:
     """One submission a student, sorted by name, from files and folders.
 
+    Students of the same name carry the number that tells them apart: ``Wei Zhang (101)``.
+
     Raises
     ------
     CourseError
         When a place does not exist, or there is no notebook in any.
     """
-    of_student: dict[str, list[Submission]] = defaultdict(list)
-    seen: set[Path] = set()
+    found: dict[Path, Submission] = {}
     for place in places:
         if not place.exists():
             raise CourseError(f"{place} does not exist; name a notebook, or a folder of them.")
         for path in _notebooks(place):
             where = path.absolute()
-            if where not in seen:
-                seen.add(where)
+            if where not in found:
                 student, number = _student(path, place)
                 file = path.relative_to(place).as_posix() if path != place else path.name
-                of_student[student].append(Submission(student, path, file, number))
-    if not of_student:
+                found[where] = Submission(student, path, _readable(file), number)
+    if not found:
         raise CourseError(
             f"there is no notebook in {', '.join(map(str, places))}; submissions end in .ipynb."
         )
-    return [_only(student, of_student[student]) for student in sorted(of_student)]
+    numbers: dict[str, set[str]] = defaultdict(set)
+    for one in found.values():
+        numbers[one.student].add(one.number)
+    of_student: dict[str, list[Submission]] = defaultdict(list)
+    for one in found.values():
+        shared = one.number and len(numbers[one.student]) > 1
+        student = f"{one.student} ({one.number})" if shared else one.student
+        of_student[student].append(replace(one, student=student))
+    return [_only(of_student[student]) for student in sorted(of_student)]
 
 
 def _notebooks(place: Path) -> Iterator[Path]:
@@ -88,17 +97,20 @@ def _student(path: Path, place: Path) -> tuple[str, str]:
     label = parts[0] if len(parts) > 1 else path.stem
     known = MOODLE.fullmatch(label) or CANVAS.fullmatch(label)
     name, number = (known["name"], known["number"]) if known else (label, "")
-    readable = "".join(letter if letter.isprintable() else "�" for letter in name)
-    return readable.encode("utf-8", "replace").decode("utf-8").strip() or "�", number
+    return _readable(name).strip() or "�", number
 
 
-def _only(student: str, found: list[Submission]) -> Submission:
+def _readable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def _only(found: list[Submission]) -> Submission:
     first = found[0]
     if len(found) == 1:
         return first
     files = ", ".join(sorted(submission.file for submission in found))
     problem = f"there are {len(found)} files for one student ({files}); keep one of them"
-    return Submission(student, first.path, first.file, first.number, problem)
+    return replace(first, problem=problem)
 
 
 def read(path: Path) -> Any:
@@ -155,6 +167,7 @@ def _cells(cells: Iterable[Any]) -> Iterator[dict[str, Any]]:
         kind = cell["cell_type"]
         source = cell["input"] if "input" in cell else cell["source"]
         text = source if isinstance(source, str) else "".join(source)
+        text = text.encode("utf-8", "replace").decode("utf-8")  # half a pair is no character
         metadata = cell.get("metadata")
         kept: dict[str, Any] = {
             "cell_type": kind if kind in ("code", "markdown") else "raw",
