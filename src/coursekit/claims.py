@@ -7,13 +7,13 @@ compares and what the claims ledger of the book is made from.
 
 Three kinds, by what they can promise:
 
-- *proved exactly* (`proved`): every case was looked at (enumeration), or values that must be equal were
-  compared in the cases that it names;
+- *proved exactly* (`proved`): every case was looked at (enumeration), or values that must be equal
+  were compared in the cases that it names;
 - *tested statistically*: a seeded experiment gave an interval, and the value the theory names lies
   inside it, or all of it on the side of a bound that the claim names (`estimated`); or each of its
   runs did what the claim says (`observed`);
-- *measured* (`measured`): a ratio taken in this run, or in a stored one, meets a bound that was stated
-  beforehand.
+- *measured* (`measured`): a ratio taken in this run, or in a stored one, meets a bound that was
+  stated beforehand.
 """
 
 from __future__ import annotations
