@@ -12,8 +12,9 @@ def clipped_gradient(grads, num_tokens, max_norm):
 
 
 # %% clipped-gradient: clips-each-piece
-# Each piece is clipped on its own. A long piece loses its weight that way,
-# and the sum is no longer the clipped sum; clip once, at the end.
+# Each piece is clipped on its own. A piece with a large gradient loses
+# weight that way, and the sum is no longer the clipped sum; clip once, at
+# the end.
 def clipped_gradient(grads, num_tokens, max_norm):
     clipped = [
         grad * min(1, max_norm / np.linalg.norm(grad)) for grad in grads

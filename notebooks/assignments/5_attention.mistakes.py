@@ -32,6 +32,17 @@ def merge(outputs, log_sums):
         return (weights[:, :, None] * outputs).sum(axis=0)
 
 
+# %% merge: one-maximum-for-all
+# The largest logarithm of all queries is subtracted from each. A query
+# whose own are far below it is left with exponentials that are all zero;
+# subtract each query's own maximum, over the workers.
+def merge(outputs, log_sums):
+    with np.errstate(invalid="ignore"):
+        weights = np.exp(log_sums - log_sums.max())
+        weights /= weights.sum(axis=0)
+        return (weights[:, :, None] * outputs).sum(axis=0)
+
+
 # %% merge: winner-takes-all
 # Only the worker with the largest sum is heard. The others are small next
 # to it, not nothing.

@@ -28,6 +28,23 @@ QUESTIONS = [
 every_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=ASSIGNMENTS)
 every_question = pytest.mark.parametrize(("assignment", "question"), QUESTIONS)
 
+RIGHT_TOO = {
+    ("4_devices", "clipped-gradient"): """
+def clipped_gradient(grads, num_tokens, max_norm):
+    mean = np.average(grads, axis=0, weights=num_tokens)
+    return mean * min(1, max_norm / (np.linalg.norm(mean) + 1e-6))
+""",
+    ("4_devices", "stale-descent"): """
+def stale_descent(start, curvature, learning_rate, delay, steps):
+    weights = [start]
+    for step in range(steps):
+        seen = weights[max(0, step - delay)]
+        weights.append(weights[-1] - learning_rate * curvature * seen)
+    return np.array(weights, dtype=np.float32)
+""",
+}
+"""Answers as PyTorch gives them: a small number against division by zero, and float32."""
+
 
 def run(assignment, answers: dict[str, str]) -> dict[str, CellOutcome]:
     """Outcomes, by grade_id, of the assignment with these sources as answers."""
@@ -96,6 +113,15 @@ def test_the_solution_earns_every_point_and_the_stub_none(assignment, question, 
     assert solved.points == solved.out_of >= 2
     assert blank.points == 0
     assert 2 <= solved.out_of <= 6
+
+
+@pytest.mark.parametrize(("name", "question"), RIGHT_TOO)
+def test_an_answer_as_pytorch_gives_it_earns_every_point_too(name, question, references):
+    assignment, known = ASSIGNMENTS[name], references[name]
+    outcomes = run(assignment, solutions(assignment) | {question: RIGHT_TOO[name, question]})
+    (asked,) = [one for one in assignment.questions if one.name == question]
+    scored = scoring.score(asked, outcomes, known)
+    assert scored.points == scored.out_of
 
 
 @every_question
