@@ -1,4 +1,4 @@
-"""Environments beside the book's own: other Pythons without torch, and one like Colab's.
+"""Environments beside the book's own: other Pythons without torch, and one like Colab's with it.
 
     .venv/bin/nox --reuse-existing-virtualenvs
 
@@ -33,9 +33,9 @@ NEEDS_MORE_FILES = (
     "nbval_plugin",
     "notebooks",
     "project",
-    "pythons",
 )
 
+NOT_COMPILED = "--no-compile"  # compiling every module beforehand takes longer than installing
 NBGRADER = "nbgrader==0.9.6"  # a hundred packages, so it stays out of the book's environment
 
 
@@ -57,14 +57,13 @@ nox.options.error_on_missing_interpreters = False
 
 @nox.session(python=list(VERSIONS))
 def core(session: nox.Session) -> None:
-    """Install the package as a notebook host does, without torch, and test it."""
-    session.install(
-        "--constraint=requirements.txt", "--editable=.[notebooks]", "pytest", "hypothesis"
-    )
+    """Test the package without torch, beside Colab's versions of what it needs."""
+    session.install(NOT_COMPILED, "--requirement=tests/notebooks/colab.txt", "pytest", "hypothesis")
     session.run("python", "-c", "import importlib.util as u; assert u.find_spec('torch') is None")
     left_out = [f"--ignore=tests/{name}" for name in NEEDS_MORE]
     left_out += [f"--ignore=tests/test_{name}.py" for name in NEEDS_MORE_FILES]
-    session.run("pytest", "--quiet", *left_out, "tests", env={"CI": None})
+    environment = {"CI": None, "PYTHONPATH": str(Path("src").resolve())}
+    session.run("pytest", "--quiet", "-m", "not slow", *left_out, "tests", env=environment)
 
 
 @nox.session
@@ -72,19 +71,13 @@ def colab(session: nox.Session) -> None:
     """Colab's versions of what a notebook meets, with the PyTorch of requirements.txt."""
     lines = Path("requirements.txt").read_text().splitlines()
     (torch,) = (line for line in lines if line.startswith("torch=="))
-    session.install("--requirement=tests/notebooks/colab.txt", torch)
-
-
-@nox.session(python=list(VERSIONS))
-def colab_python(session: nox.Session) -> None:
-    """The same on Colab's own Pythons, without PyTorch."""
-    session.install("--requirement=tests/notebooks/colab.txt")
+    session.install(NOT_COMPILED, "--requirement=tests/notebooks/colab.txt", torch)
 
 
 @nox.session
 def nbgrader(session: nox.Session) -> None:
     """Let nbgrader generate, validate and autograde the course in the folder that is named."""
-    session.install(NBGRADER, "numpy", env={"PIP_CONSTRAINT": "requirements.txt"})
+    session.install(NOT_COMPILED, NBGRADER, "numpy", env={"PIP_CONSTRAINT": "requirements.txt"})
     source = Path("src").resolve()
     script = "tests/grading/grade_with_nbgrader.py"
     session.run("python", script, *session.posargs, env={"PYTHONPATH": str(source)})

@@ -21,6 +21,7 @@ def test_the_table_is_found_to_the_byte_it_should_have():
     assert table < extra("attention") < 1.1 * table
 
 
+@pytest.mark.slow
 def test_tiles_need_a_fortieth_and_grow_with_the_length_not_its_square():
     tiled = extra("tiled_attention", 4096)
     assert tiled < extra("attention", 4096) / 40

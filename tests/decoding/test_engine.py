@@ -24,6 +24,7 @@ MODEL = random_gpt(CONFIG, rng=np.random.default_rng(0))
 TOKENS = st.integers(0, CONFIG.vocab_size - 1)
 
 
+@pytest.mark.slow
 @given(mixes(), st.integers(1, 4), st.integers(1, 7), st.booleans(), st.integers(0, 8))
 @settings(max_examples=200, deadline=None)
 def test_tokens_are_those_of_solo_decoding_even_when_memory_is_short(

@@ -28,6 +28,7 @@ def test_cached_is_recomputed_token_for_token(requests):
     assert decode_with_cache(MODEL, request) == decode_by_recompute(MODEL, request)
 
 
+@pytest.mark.slow
 @given(mixes())
 @settings(max_examples=500, deadline=None)
 def test_every_row_of_a_padded_batch_is_that_request_alone(requests):

@@ -126,6 +126,7 @@ def test_far_past_listing_the_moments_follow_the_law(num_examples, batch_size):
     np.testing.assert_allclose(moments.covariance, law, atol=ROUNDING * scale, rtol=0)
 
 
+@pytest.mark.slow
 def test_counts_too_large_for_a_float_are_no_obstacle():
     rows = np.random.default_rng(0).normal(size=(1100, 1))
     assert exact_moments(rows, 5, replacement=True).num_batches == 1100**5

@@ -50,6 +50,7 @@ def test_most_rounds_may_be_disturbed():
     assert found.fixed_seconds == pytest.approx(2e-3)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_knee_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     truth = np.array([2e-3 + 1e-5 * size for size in SIZES])

@@ -3,8 +3,8 @@
     BATCH_BY_BATCH_SOURCE=file:///…/the.whl python run_as_on_colab.py NOTEBOOK [--setup-alone]
 
 Run by the Python of the environment that stands in for Colab; see test_colab.py. Ends with exit
-code 1 and one line when a cell fails, when coursekit was there beforehand, or when the setup cell
-changed a package that Colab brings.
+code 1 and one line when a cell fails or its result cannot be shown, when coursekit was there
+beforehand, or when the setup cell changed a package that Colab brings.
 """
 
 import json
@@ -58,11 +58,14 @@ def main(path: str, *options: str) -> None:
     changed = {name for name, version in versions().items() if before.get(name, version) != version}
     if changed:
         sys.exit(f"the setup cell changed {', '.join(sorted(changed))}")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for output in outputs:
+        if output["output_type"] == "error":  # of a result: IPython says so and goes on
+            sys.exit(f"{Path(path).name}: cannot show: {output['ename']}: {output['evalue']}")
     said = "".join(output.get("text", "") for output in notebook.cells[-1].get("outputs", []))
     figures = [
         output
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
+        for output in outputs
         if "data-explorable" in output.get("data", {}).get("text/html", "")
     ]
     report = {"setup": round(ended[0], 1), "whole": round(ended[-1], 1), "left": left}

@@ -41,6 +41,7 @@ def test_the_fit_minimizes_relative_errors():
             assert error(CriticalBatch(a * fit.min_steps, b * fit.batch_size)) >= error(fit) - 1e-12
 
 
+@pytest.mark.slow
 def test_the_interval_covers_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     truth, covered = CriticalBatch(50, 30), 0

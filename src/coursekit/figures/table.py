@@ -43,7 +43,6 @@ class Table:
             tablefmt=form,
             disable_numparse=True,
             colalign=align or None,
-            headersalign=align or None,
         )
 
 
