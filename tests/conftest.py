@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ import pytest
 from coursekit.doctor import CHROMIUM
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch: workers side by side would fight
+# A job in the background is deaf to Ctrl-C, and so would be what the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHROMIUM_ARGS = [
     "--no-sandbox",

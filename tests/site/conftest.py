@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
@@ -50,14 +53,28 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Build as CI does, warnings as errors; the folder of the pages, and what was wrong."""
-    out = tmp_path_factory.mktemp("book")
+    """Build as CI does, warnings as errors; the folder of the pages, and what was wrong.
+
+    Tests that run side by side share one build: the first makes it, the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    out, record = shared / "book", shared / "book.json"
+    with FileLock(shared / "book.lock"):
+        if not record.is_file():
+            record.write_text(json.dumps(build(out)))
+    return out / "_build" / "html", json.loads(record.read_text())
+
+
+def build(out: Path) -> list[str]:
+    """Build the book into a folder; what was wrong."""
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", ".", "-W", "-n", "--keep-going", "--path-output", out]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     said = re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr).splitlines()
     wrong = [line for line in said if "WARNING" in line or "ERROR" in line]
-    return out / "_build" / "html", (wrong or said) if ran.returncode else []
+    return (wrong or said) if ran.returncode else []
 
 
 @pytest.fixture(scope="session")

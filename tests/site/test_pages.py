@@ -58,7 +58,7 @@ def check(site, visit, *, axe=True, rules=()):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_on_a_desktop_over_http(site, open_page, page):
+def test_on_a_desktop_over_http_and_on_paper(site, open_page, page):
     visit = open_page(site.http(page))
     check(site, visit)
     assert visit.page.locator("h1:visible").count() == 1
@@ -67,6 +67,12 @@ def test_on_a_desktop_over_http(site, open_page, page):
     description = visit.page.locator("meta[name=description]")
     assert description.count() == 1
     assert 20 < len(description.get_attribute("content")) <= 180
+    visit.page.set_viewport_size({"width": 760, "height": 900})
+    visit.page.emulate_media(media="print")
+    for furniture in ("#pst-primary-sidebar", ".bd-header-article", ".prev-next-footer"):
+        assert visit.page.locator(f"{furniture}:visible").count() == 0
+    assert visit.page.locator("article h1:visible").count() == 1
+    assert visit.overflow() == 0
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -78,8 +84,11 @@ def test_from_a_file_in_the_dark(site, open_page, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_on_a_phone(site, open_page, page):
-    check(site, open_page(site.http(page), width=390, height=844))
-    check(site, open_page(site.http(page), width=320, height=640, color_scheme="dark"), axe=False)
+    visit = open_page(site.http(page), width=320, height=640, color_scheme="dark")
+    check(site, visit, axe=False)
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    visit.page.emulate_media(color_scheme="light")
+    check(site, visit)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -92,33 +101,19 @@ def test_without_javascript(site, open_page, page):
         assert figure.locator(".explorable-live").count() == 0
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_on_paper(site, open_page, page):
-    visit = open_page(site.http(page), width=760)
-    visit.page.emulate_media(media="print")
-    for furniture in ("#pst-primary-sidebar", ".bd-header-article", ".prev-next-footer"):
-        assert visit.page.locator(f"{furniture}:visible").count() == 0
-    assert visit.page.locator("article h1:visible").count() == 1
-    assert visit.overflow() == 0
-
-
 @pytest.mark.parametrize("page", CHAPTERS)
-def test_a_chapter_opens_in_colab(site, open_page, page):
-    visit = open_page(site.http(page))
+def test_a_chapter_shows_its_facts_and_opens_in_colab(site, open_page, page):
+    opened = open_page(site.file(page), java_script_enabled=False).page
+    facts = opened.locator("h1 + .chapter-facts").inner_text()
+    for part in ("Chapter", "min to read", "s to run", "claims checked"):
+        assert part in facts
     where = CONFIG["repository"]
     notebook = (
         f"{where['url'].removeprefix('https://github.com/')}/blob/{where['branch']}/{page}.ipynb"
     )
-    link = visit.page.get_by_role("link", name="Open in Colab")
+    link = opened.get_by_role("link", name="Open in Colab")
     assert link.count() == 1
     assert link.get_attribute("href") == f"https://colab.research.google.com/github/{notebook}"
-
-
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_a_chapter_shows_its_facts(site, open_page, page):
-    facts = open_page(site.http(page)).page.locator("h1 + .chapter-facts").inner_text()
-    for part in ("Chapter", "min to read", "s to run", "claims checked"):
-        assert part in facts
 
 
 @pytest.mark.parametrize("page", ["genindex", "search", "py-modindex"])
