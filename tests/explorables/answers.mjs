@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { picture } from "../../src/coursekit/explorables/core.mjs";
 
 const { states, wanted } = JSON.parse(readFileSync(0, "utf8"));
 const module = await import(pathToFileURL(process.argv[2]));
@@ -9,8 +10,8 @@ const figure = module.default;
 const ways = {
   simulation: (state) => module.simulate(state),
   sentence: (state) => figure.describe(state),
-  narrow: (state) => figure.picture(state, 304),
-  wide: (state) => figure.picture(state, 680),
+  narrow: (state) => picture(figure, state, 304),
+  wide: (state) => picture(figure, state, 680),
   table: (state) => figure.table(state),
   controls: (state) => figure.controls.map(({ values, ...control }) =>
     ({ ...control, values: typeof values === "function" ? values(state) : values })),

@@ -150,6 +150,74 @@ def test_a_picture_that_can_be_dragged_follows_the_pointer(
     assert figure.visit.console == []
 
 
+def touch(figure: Figure, *path: tuple[float, float]) -> None:
+    """Put a finger down at the first place, move it along the others, and lift it."""
+    finger = figure.page.context.new_cdp_session(figure.page)
+    kinds = ["touchStart", *["touchMove"] * (len(path) - 1)]
+    for kind, (x, y) in zip(kinds, path, strict=True):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        figure.page.wait_for_timeout(20)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    figure.page.wait_for_timeout(200)
+
+
+def test_a_finger_that_scrolls_changes_nothing_and_one_that_taps_does(
+    draggable: str, show: Callable[..., Figure]
+) -> None:
+    figure = show(explorable(draggable), width=390, height=500, has_touch=True, is_mobile=True)
+    figure.page.evaluate("document.body.style.paddingBottom = '900px'")
+    box, first = figure.live.locator("svg.picture").bounding_box(), figure.state()
+    across = box["x"] + 0.25 * box["width"]
+    for down in (0.3, 0.5, 0.7, 0.9):  # somewhere the picture stands for other states
+        figure.page.evaluate("top => scrollTo(0, top)", box["y"] + down * box["height"] - 200)
+        touch(figure, (across, 200))
+        if figure.state() != first:
+            break
+    tapped, scrolled = figure.state(), figure.page.evaluate("scrollY")
+    assert tapped != first
+    touch(figure, *((across + 40, 200 - 12 * step) for step in range(12)))
+    assert figure.page.evaluate("scrollY") > scrolled + 50
+    assert figure.state() == tapped
+    assert figure.visit.console == []
+
+
+def test_the_player_stops_for_a_pointer(draggable: str, show: Callable[..., Figure]) -> None:
+    figure = show(explorable(draggable))
+    figure.button("Play").click()
+    figure.live.locator("svg.picture").click()
+    assert figure.button("Pause").count() == 0
+
+
+def test_the_player_stops_where_a_link_leads(open_page: Open, write_page: Write) -> None:
+    link = '<p><a href="#explorable-tiles?read=24">After the third tile</a></p>'
+    figure = Figure(open_page(write_page(explorable("tiles"), before=link)))
+    figure.button("Play").click()
+    figure.page.wait_for_timeout(1500)
+    figure.page.get_by_role("link").click()
+    figure.page.wait_for_timeout(1500)
+    assert figure.state()["read"] == 24
+    assert figure.button("Pause").count() == 0
+
+
+@pytest.mark.parametrize("address", ["#100%", "#explorable-tiles?read=%", "#explorable-tiles?%"])
+def test_an_address_that_says_nothing_changes_nothing(
+    address: str, open_page: Open, write_page: Write
+) -> None:
+    figure = Figure(open_page(write_page(explorable("tiles")) + address))
+    tiles = registry.mirror("tiles")
+    assert figure.looks()[2] == tiles.describe(tiles.DEFAULTS)
+    assert figure.visit.console == []
+
+
+def test_what_has_not_begun_has_not_begun_after_a_change_either(
+    show: Callable[..., Figure],
+) -> None:
+    figure = show(explorable("scheduler", left=69))
+    figure.live.locator("input[value=continuous]").check()
+    most = figure.state()["left"]
+    assert most == max(registry.mirror("scheduler").allowed(figure.state())["left"]) > 0
+
+
 def test_tab_reaches_every_control_and_leaves(name: str, show: Callable[..., Figure]) -> None:
     figure = show(explorable(name), after='<p><a href="#end" id="end">The end</a></p>')
     wanted = figure.root.evaluate(

@@ -96,9 +96,14 @@ def test_divergence_is_told_and_undone() -> None:
     calm, wild = valley.DEFAULTS, {**valley.DEFAULTS, "learning_rate": 1.2}
     before = valley.describe(calm)
     assert "diverge" not in before
-    assert "Full batch diverged" in valley.describe(wild)
+    assert "diverged for Full batch" in valley.describe(wild)
     assert "even the full batch diverges" in valley.describe(wild)
     assert valley.describe(calm) == before
+
+
+def test_on_the_floor_of_the_valley_the_full_batch_converges_at_a_rate_above_the_limit() -> None:
+    floor = solve(learning_rate=0.9, full_w2=-5)["Full batch"].path[-1]
+    assert valley.excess(*floor[:2]) < 1e-10
 
 
 def test_batch_one_and_batch_n_are_the_two_ends() -> None:

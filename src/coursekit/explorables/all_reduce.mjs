@@ -68,17 +68,20 @@ export function simulate({ way, ranks, megabytes, present, seed, time }) {
   return { ...after, complete, ways };
 }
 
+const sizeOf = (sent, megabytes) => fixed(sent, megabytes < 1 ? 3 : 1);
+
 export function describe(state) {
   const { way, ranks, megabytes, present, time } = state, { complete, ways, waiting, sent } = simulate(state);
   const { steps, sends, milliseconds } = ways[Object.keys(NAMES).indexOf(way)], all = ranks * ranks;
   const who = `${ranks} ranks, ${megabytes} MB each, ${NAMES[way]}: after step ${time} of ${steps}, ${complete} of ${all} sums are complete.`;
   if (present === "missing") {
     const count = waiting.filter(Boolean).length, others = ranks - 1;
-    return `${who} Rank 1 is missing, and ${count} of the ${others} other${others > 1 ? "s" : ""} ` +
+    if (!count) return `${who} Rank 1 is missing, and nobody waits for it yet.`;
+    return `${who} Rank 1 is missing, and ${others === 1 ? "the other" : `${count} of the ${others} others`} ` +
       `${count === 1 ? "waits" : "wait"} for a message that will not come. Nobody tells them.`;
   }
   const most = Math.max(...sent);
-  return `${who} The busiest rank has sent ${fixed(most * megabytes, 1)} MB. The whole is ${fixed(sends, 2)} times ` +
+  return `${who} The busiest rank has sent ${sizeOf(most * megabytes, megabytes)} MB. The whole is ${fixed(sends, 2)} times ` +
     `a vector from the busiest rank and takes ${fixed(milliseconds, 2)} ms at 10 GB a second and 0.05 ms a step.`;
 }
 
@@ -86,9 +89,10 @@ export function describe(state) {
 
 const ROW = 28, GAP = 18, TOP = 56;
 function frame(width, { way, ranks }) {
-  const left = 56 + (way === "ring" ? 0 : way === "server" ? 20 : 6 * ranks + 14), right = width - 62;
+  const lane = width < 420 ? 4 : 6, right = width - 62;
+  const left = way === "ring" ? 56 : way === "server" ? 76 : (lane < 6 ? 48 : 56) + lane * ranks + 14;
   const cell = Math.min(88, (right - left) / ranks);
-  return { left, cell, end: left + cell * ranks, x: (c) => left + c * cell, y: (r) => TOP + r * (ROW + GAP),
+  return { left, cell, lane, end: left + cell * ranks, x: (c) => left + c * cell, y: (r) => TOP + r * (ROW + GAP),
     bottom: TOP + ranks * (ROW + GAP) };
 }
 
@@ -113,7 +117,7 @@ export function draw(state, width) {
   }).join("")).join("");
   const moves = made.map(([from, to, chunk], i) => {
     if (chunk < 0) {
-      const lane = left - 16 - 6 * (way === "server" ? 0 : i), out = y(from) + 20, into = y(to) + 8;
+      const lane = left - 16 - place.lane * (way === "server" ? 0 : i), out = y(from) + 20, into = y(to) + 8;
       return line("strong ink", [left - 3, out], [lane, out], [lane, into], [left - 3, into]) +
         line("strong ink", [left - 8, into - 4], [left - 3, into], [left - 8, into + 4]);
     }
@@ -127,7 +131,7 @@ export function table(state) {
   const { ways } = simulate(state), { way, megabytes } = state;
   return { head: ["Way", "steps", "MB sent", "ms"], rows: Object.values(NAMES).map((name, i) => [
     `${Object.keys(NAMES)[i] === way ? "▸ " : ""}${name[0].toUpperCase()}${name.slice(1)}`,
-    ways[i].steps, fixed(ways[i].sends * megabytes, 1), fixed(ways[i].milliseconds, 2)]) };
+    ways[i].steps, sizeOf(ways[i].sends * megabytes, megabytes), fixed(ways[i].milliseconds, 2)]) };
 }
 
 export default explorable({

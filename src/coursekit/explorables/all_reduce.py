@@ -162,13 +162,17 @@ def describe(state: Mapping[str, Any]) -> str:
     )
     if state["present"] == "missing":
         count, others = sum(solution.waiting), ranks - 1
+        if not count:
+            return f"{who} Rank 1 is missing, and nobody waits for it yet."
+        waiting = "the other" if others == 1 else f"{count} of the {others} others"
         return (
-            f"{who} Rank 1 is missing, and {count} of the {others} other{'s' * (others > 1)} "
+            f"{who} Rank 1 is missing, and {waiting} "
             f"{'waits' if count == 1 else 'wait'} for a message that will not come. "
             "Nobody tells them."
         )
+    sent = fixed(max(solution.sent) * megabytes, 3 if megabytes < 1 else 1)
     return (
-        f"{who} The busiest rank has sent {fixed(max(solution.sent) * megabytes, 1)} MB. The whole "
+        f"{who} The busiest rank has sent {sent} MB. The whole "
         f"is {fixed(cost.sends, 2)} times a vector from the busiest rank and takes "
         f"{fixed(cost.milliseconds, 2)} ms at 10 GB a second and 0.05 ms a step."
     )

@@ -63,9 +63,9 @@ const valuesOf = (control, state) =>
 export function accept(figure, get) {
   const state = { ...figure.defaults };
   for (const control of figure.controls) {
-    const values = valuesOf(control, state), value = get(control.key);
+    const values = valuesOf(control, state), value = get(control.key), most = Math.max(values[0], values.at(-1));
     if (values.includes(value)) state[control.key] = value;
-    else if (typeof value === "number" && value > values.at(-1)) state[control.key] = values.at(-1);
+    else if (typeof value === "number" && value > most) state[control.key] = most;
     else if (!values.includes(state[control.key])) state[control.key] = values.at(-1);
   }
   return state;
@@ -75,17 +75,17 @@ export function accept(figure, get) {
 
 const escaped = (content) =>
   content.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
-const picture = (figure, state, width) => {
+export const picture = (figure, state, width) => {
   const { height, layers } = figure.draw(state, width);
   return `<svg class="picture" viewBox="0 0 ${width} ${height}" width="${width}" ` +
     `height="${height}" role="img" aria-label="${escaped(figure.describe(state))}">` +
     `${layers.map((layer) => `<g>${layer}</g>`).join("")}</svg>`;
 };
-const table = ({ head, rows }) =>
+export const table = ({ head, rows }) =>
   `<table><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead>` +
   `<tbody>${rows.map(([first, ...cells]) => `<tr><th scope="row">${first}</th>` +
     `${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody></table>`;
-const prediction = ({ question, answers }) =>
+export const prediction = ({ question, answers }) =>
   `<div class="prediction"><p><b>Predict first.</b> ${question}</p>` +
   `${answers.map(([answer, feedback]) =>
     `<details><summary>${answer}</summary><p>${feedback}</p></details>`).join("")}</div>`;
@@ -169,7 +169,7 @@ export function explorable(figure) {
     const last = () => valuesOf(time, read()).length - 1;
     const position = () => valuesOf(time, read()).indexOf(read()[time.key]);
     const goTo = (index, finished) => set(time.key, valuesOf(time, read())[index], finished);
-    let frame = 0, speaking = 0, width = 0;
+    let frame = 0, held = 0, speaking = 0, width = 0;
     const speakSoon = () => {
       clearTimeout(speaking);
       if (!frame) speaking = setTimeout(speak, 250);
@@ -189,9 +189,12 @@ export function explorable(figure) {
       let began;
       play.textContent = "❚❚ Pause";
       const tick = (now) => {
+        // A link may have gone elsewhere.
+        if (began && position() !== held) return stop();
         began ??= now;
         const index = Math.min(last(), from + Math.floor(((now - began) / 6000) * last()));
         goTo(index);
+        held = index;
         if (index === last()) stop();
         else frame = requestAnimationFrame(tick);
       };
@@ -220,15 +223,24 @@ export function explorable(figure) {
         element("div", { className: "buttons" }, ...buttons), ...nodes(true)),
       element("div", { className: "choices" }, ...nodes(false)));
     // Direct manipulation: a figure may say which state a place in its picture stands for.
-    const dragged = (event) => {
-      if (event.type === "pointerdown") shown.setPointerCapture(event.pointerId);
-      else if (!shown.hasPointerCapture(event.pointerId)) return;
+    // A finger that goes down may be about to scroll: wait for it to move, and take all back if the
+    // browser then takes the pointer away.
+    let before;
+    const dragged = ({ type, button, pointerId, pointerType, clientX, clientY }) => {
+      if (type === "pointerdown" && !button) {
+        shown.setPointerCapture(pointerId);
+        before = read();
+        if (pointerType === "touch") return;
+      }
+      if (!shown.hasPointerCapture(pointerId)) return;
+      stop();
       const { left, top } = shown.getBoundingClientRect();
-      const changes = figure.drag?.(event.clientX - left, event.clientY - top, read(), width);
+      const changes = type === "pointercancel" ? before
+        : figure.drag?.(clientX - left, clientY - top, read(), width);
       for (const name in changes) set(name, changes[name], true);
     };
-    for (const type of ["pointerdown", "pointermove"])
-      shown.addEventListener(type, dragged, { signal: ended });
+    for (const type of ["down", "move", "up", "cancel"])
+      shown.addEventListener(`pointer${type}`, dragged, { signal: ended });
     controls.addEventListener("submit", (event) => event.preventDefault(), { signal: ended });
     const root = element("div", { className: "explorable-live explorable-body", innerHTML: prediction(figure) },
       shown, controls, sentence, numbers);
@@ -284,12 +296,5 @@ export function explorable(figure) {
     return destroy;
   }
 
-  // Everything but the controls, as HTML: what a reader without JavaScript, or a printer, gets.
-  const still = (state) =>
-    `${prediction(figure)}<div class="wide">${picture(figure, state, 680)}</div>` +
-    `<div class="narrow">${picture(figure, state, 320)}</div>` +
-    `<p class="sentence">${figure.describe(state)}</p>` +
-    `<div class="numbers">${table(figure.table(state))}</div>`;
-
-  return { ...figure, render, still, picture: (state, width) => picture(figure, state, width) };
+  return { ...figure, render };
 }

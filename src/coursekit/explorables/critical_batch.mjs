@@ -31,7 +31,7 @@ export function describe(state) {
       : "Near the critical batch size both costs are felt";
   return `A batch of ${batch_size}, where the critical batch size is ${critical}: ${fixed(steps)} times the fewest steps, ` +
     `${fixed(examples)} times the fewest examples. ${where}. On a machine whose knee is at ${knee}, ` +
-    `a batch of √(${critical} · ${knee}) = ${fixed(quickest, 0)} is done first; this one takes ${fixed(time)} times as long.${swept < DOUBLINGS ? ` The curves are drawn up to a batch of ${swept_to}.` : ""}`;
+    `a batch of √(${critical} · ${knee}) ${quickest % 1 ? "≈" : "="} ${fixed(quickest, 0)} is done first; this one takes ${fixed(time)} times as long.${swept < DOUBLINGS ? ` The curves are drawn up to a batch of ${swept_to}.` : ""}`;
 }
 
 // ---- picture: both axes in doublings ----
@@ -53,9 +53,9 @@ export function draw(state, width) {
     words((ROOM + width) / 2, bottom + 38, "batch size", "", "middle");
   const curves = curve("blue", (c) => c.steps) + curve("ink", (c) => c.examples) + curve("vermillion dashed", (c) => c.seconds / least);
   const marks = line("thin ink", [x(batch_size), TOP], [x(batch_size), bottom]) +
-    (steps <= MOST ? mark("dot", "blue", x(batch_size), up(steps)) : "") +
-    (examples <= MOST ? mark("square", "ink", x(batch_size), up(examples)) : "") +
-    (time <= MOST ? mark("ring", "vermillion", x(batch_size), up(time)) : "");
+    mark("dot", "blue", x(batch_size), up(steps)) + mark("square", "ink", x(batch_size), up(examples)) +
+    mark("ring", "vermillion", x(batch_size), up(time)) +
+    (Math.max(steps, examples, time) > MOST ? words(x(batch_size) + (batch_size > 64 ? -12 : 12), TOP + 5, "↑", "strong", "middle") : "");
   const crossing = mark("cross", "ink", x(critical), up(2));
   return { height: bottom + 46, layers: [grid, curves, crossing + marks] };
 }

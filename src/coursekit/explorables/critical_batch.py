@@ -95,13 +95,14 @@ def describe(state: Mapping[str, Any]) -> str:
         where = "Doubling it saves hardly a step and nearly doubles the examples"
     else:
         where = "Near the critical batch size both costs are felt"
+    equals = "=" if costs.quickest.is_integer() else "≈"
     return (
         f"A batch of {size}, where the critical batch size is {critical}: "
         f"{fixed(costs.steps)} times the fewest steps, "
         f"{fixed(costs.examples)} times the fewest examples. {where}. "
-        f"On a machine whose knee is at {costs.knee}, a batch of √({critical} · {costs.knee}) = "
-        f"{fixed(costs.quickest, 0)} is done first; this one takes {fixed(costs.time)} times "
-        f"as long.{drawn if state['swept'] < 12 else ''}"
+        f"On a machine whose knee is at {costs.knee}, a batch of √({critical} · {costs.knee}) "
+        f"{equals} {fixed(costs.quickest, 0)} is done first; this one takes {fixed(costs.time)} "
+        f"times as long.{drawn if state['swept'] < 12 else ''}"
     )
 
 

@@ -30,13 +30,14 @@ export function simulate({ num_examples, megabytes, machine, batch_size }) {
 }
 const whole = (number) => number.toLocaleString("en");
 const percent = (noise) => `${fixed(100 * noise, 1)} %`;
-const memory = (gigabytes) => (gigabytes < 100 ? fixed(gigabytes, gigabytes < 1 ? 3 : 1) : whole(Math.round(gigabytes)));
+const memory = (gigabytes) => gigabytes < 0.001 ? `${fixed(1000 * gigabytes)} MB`
+  : `${gigabytes < 100 ? fixed(gigabytes, gigabytes < 1 ? 3 : 1) : whole(Math.round(gigabytes))} GB`;
 
 export function describe(state) {
   const { updates, noise, gigabytes, largest } = simulate(state), capacity = MACHINES[state.machine];
   return `B = ${whole(state.batch_size)} out of N = ${whole(state.num_examples)}: ` +
     `${whole(updates)} ${updates === 1 ? "update" : "updates"} an epoch, with ${percent(noise)} of the noise of B = 1. ` +
-    `The batch takes ${memory(gigabytes)} GB and ${gigabytes > capacity ? "does not fit" : "fits"} into ${capacity} GB; ` +
+    `The batch takes ${memory(gigabytes)} and ${gigabytes > capacity ? "does not fit" : "fits"} into ${capacity} GB; ` +
     `the largest batch that fits is ${whole(largest)}.`;
 }
 

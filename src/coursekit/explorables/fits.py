@@ -76,16 +76,18 @@ def describe(state: Mapping[str, Any]) -> str:
         f"B = {state['batch_size']:,} out of N = {state['num_examples']:,}: "
         f"{case.updates:,} {'update' if case.updates == 1 else 'updates'} an epoch, "
         f"with {fixed(100 * case.noise, 1)} % of the noise of B = 1. "
-        f"The batch takes {_memory(case.gigabytes)} GB and "
+        f"The batch takes {_memory(case.gigabytes)} and "
         f"{'does not fit' if case.gigabytes > capacity else 'fits'} into {capacity} GB; "
         f"the largest batch that fits is {case.largest:,}."
     )
 
 
 def _memory(gigabytes: float) -> str:
+    if gigabytes < 0.001:
+        return f"{fixed(1000 * gigabytes)} MB"
     if gigabytes < 100:
-        return fixed(gigabytes, 3 if gigabytes < 1 else 1)
-    return f"{math.floor(gigabytes + 0.5):,}"
+        return f"{fixed(gigabytes, 3 if gigabytes < 1 else 1)} GB"
+    return f"{math.floor(gigabytes + 0.5):,} GB"
 
 
 def typical(state: Mapping[str, Any]) -> list[float]:

@@ -61,7 +61,7 @@
 
   // "#explorable-sampling?batch_size=1" sets the state of that figure and brings it into view.
   function follow(hash, only) {
-    const [id, query] = decodeURIComponent(hash.slice(1)).split("?");
+    const [id, query] = hash.slice(1).split("?");
     const figure = query && document.getElementById(id);
     if (!figure?.explorable || (only && only !== figure)) return;
     for (const [key, value] of new URLSearchParams(query))

@@ -9,7 +9,7 @@ export const DEFAULTS = { load: "slow", compute: 10, workers: 2, prefetch: 2, se
 export const CONTROLS = [
   { key: "load", label: "Loading a batch takes", values: Object.keys(MEAN_LOAD), names: ["0 ms: in memory", "10 ms", "30 ms", "10 or 90 ms"] },
   { key: "compute", label: "Computing takes, in ms", values: [5, 10, 20, 30] },
-  { key: "workers", label: "num_workers", again: "Add a worker", values: integers(0, 4) },
+  { key: "workers", label: "num_workers", again: "Next num_workers", values: integers(0, 4) },
   { key: "prefetch", label: "prefetch_factor", values: integers(1, 4) },
   { key: "seed", values: integers(0, 999) },
   { key: "time", label: "Time in ms:", of: true, play: "Step", values: integers(0, END / 5).map((i) => 5 * i) },
@@ -47,9 +47,10 @@ export function simulate({ load, compute, workers, prefetch, seed, time }) {
 }
 
 export function describe(state) {
-  const { load, compute, workers, time } = state, { done, step, law, busy, idle } = simulate(state);
+  const { load, compute, workers, prefetch, time } = state, { done, step, law, busy, idle } = simulate(state);
   const mean = MEAN_LOAD[load], who = `${workers} worker${workers === 1 ? "" : "s"}`, takes = `a step takes ${fixed(step, 1)} ms`;
-  const bound = step > law + 0.5 ? "slow batches hold up those behind them; a larger prefetch_factor helps"
+  const helps = prefetch < 4 && simulate({ ...state, prefetch: prefetch + 1 }).step < step - 0.05;
+  const bound = step > law + 0.05 ? `slow batches hold up those behind them${helps ? "; a larger prefetch_factor helps" : ""}`
     : mean / workers > compute ? "loading is the bottleneck" : "computing is the bottleneck, and more workers change nothing";
   const says = load === "memory"
     ? (workers ? `Nothing to load, but each batch from a worker costs ${HAND_OVER} ms to hand over: with ${who} ${takes}, without workers ${fixed(compute, 1)} ms.`

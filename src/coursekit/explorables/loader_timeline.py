@@ -152,8 +152,11 @@ def describe(state: Mapping[str, Any]) -> str:
             f"compute for {compute} ms. A step takes {step} ms."
         )
     else:
-        if solution.step > solution.law + 0.5:
-            bound = "slow batches hold up those behind them; a larger prefetch_factor helps"
+        if solution.step > solution.law + 0.05:
+            bound = "slow batches hold up those behind them"
+            more = state["prefetch"] + 1
+            if more <= 4 and simulate({**state, "prefetch": more}).step < solution.step - 0.05:
+                bound += "; a larger prefetch_factor helps"
         elif mean / workers > compute:
             bound = "loading is the bottleneck"
         else:

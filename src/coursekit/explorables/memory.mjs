@@ -50,7 +50,7 @@ export function describe(state) {
   if (!largest) return `${before}, and an example ${amount(example)}: not even a batch of 1 fits into ${size}.`;
   const verdict = total > capacity ? `${amount(total - capacity)} more than the device has: out of memory in layer ${stops} of ${LAYERS}` : `and fits into ${size}`;
   return `${before}, and each example ${amount(example)} more. A batch of ${batch_size} needs ${amount(total)}${total > capacity ? "," : ""} ${verdict}. ` +
-    `The largest that fits is ${whole(largest)}.${layer < LAYERS ? ` After layer ${layer} of ${LAYERS} it is ${amount(now)}.` : ""}`;
+    `The largest that fits is ${whole(largest)}.${layer < LAYERS ? ` After layer ${layer} of ${LAYERS} it ${now > capacity ? "would be" : "is"} ${amount(now)}.` : ""}`;
 }
 
 // ---- picture: each part begins where the one before ends, and the last row stacks them all ----

@@ -145,7 +145,8 @@ def describe(state: Mapping[str, Any]) -> str:
         )
     else:
         verdict = f" and fits into {size} GB"
-    so_far = f" After layer {layer} of {NUM_LAYERS} it is {_amount(needs.now)}."
+    is_or_would_be = "would be" if needs.now > needs.capacity else "is"
+    so_far = f" After layer {layer} of {NUM_LAYERS} it {is_or_would_be} {_amount(needs.now)}."
     return (
         f"{before}, and each example {_amount(needs.example)} more. "
         f"A batch of {state['batch_size']} needs {_amount(needs.total)}{verdict}. "

@@ -104,9 +104,10 @@ export function describe(state) {
     ? `1 batch of ${batch_size} is possible without replacement.`
     : `${count} ${sampling === "with" ? "different " : ""}batches of ${batch_size} are possible ` +
       `${sampling} replacement.`;
+  const whose = count === 1 ? "Its gradient" : "Their mean";
   const center = bias < 1e-9
-    ? `Their mean, ${point(mean)}, is the full gradient.`
-    : `Their mean, ${point(mean)}, misses the full gradient, ${point(FULL)}, by ${fixed(bias)}: ` +
+    ? `${whose}, ${point(mean)}, is the full gradient.`
+    : `${whose}, ${point(mean)}, misses the full gradient, ${point(FULL)}, by ${fixed(bias)}: ` +
       `${rule === "clip" ? "clipping" : "favoring large errors"} biases it, ` +
       "and no number of draws repairs that.";
   const one = `One batch typically misses by ${fixed(typical_miss)} (root mean square).`;
@@ -238,7 +239,7 @@ export function table(state) {
   const row = (name, point) => [name, ...(point ? shown(point) : ["–", "–", "–"])];
   return { head: ["Gradient", "of w₁", "of w₂", "off by"], rows: [
     row(`${key("ring", "blue")}All 8 examples`, FULL),
-    row(`${key("cross", "vermillion")}Mean of all ${batches.length} batches`, mean),
+    row(`${key("cross", "vermillion")}Mean of ${batches.length === 1 ? "the one batch" : `all ${batches.length} batches`}`, mean),
     row(`${key("walk", "vermillion")}Average of ${draws} drawn`, average[draws - 1]),
     row(`${key("dot", "vermillion")}The batch just drawn`, batch && [batch.x, batch.y]),
   ] };

@@ -186,12 +186,13 @@ def describe(state: Mapping[str, Any]) -> str:
         possible = f"{count} different batches of {batch_size} are possible with replacement."
     else:
         possible = f"{count} batches of {batch_size} are possible without replacement."
+    whose = "Its gradient" if count == 1 else "Their mean"
     if bias < 1e-9:
-        center = f"Their mean, {_point(solution.mean)}, is the full gradient."
+        center = f"{whose}, {_point(solution.mean)}, is the full gradient."
     else:
         cause = "clipping" if rule == "clip" else "favoring large errors"
         center = (
-            f"Their mean, {_point(solution.mean)}, misses the full gradient, {_point(FULL)}, by "
+            f"{whose}, {_point(solution.mean)}, misses the full gradient, {_point(FULL)}, by "
             f"{fixed(bias)}: {cause} biases it, and no number of draws repairs that."
         )
     one = f"One batch typically misses by {fixed(solution.typical_miss)} (root mean square)."

@@ -92,7 +92,7 @@ export function simulate({ policy, slots, block, memory, seed }) {
   return { ...schedule(policy, slots, block, memory, seed), other: other.steps };
 }
 
-// What stands in memory after the steps shown.
+// What stands in memory during the last step shown.
 function shown(state) {
   const run = simulate(state), now = run.steps - state.left, total = Math.floor(state.memory / state.block);
   const [used, cached] = now ? [run.used[now - 1], run.cached[now - 1]] : [0, 0];
@@ -107,7 +107,7 @@ export function describe(state) {
   const { policy, slots } = state, { steps, other, now, total, used, used_now, cached_now, waste, lost } = shown(state);
   const peak = Math.max(...used), [name, rival] = policy === "static" ? ["Static", "continuous"] : ["Continuous", "static"];
   return `${name} batching over ${count(slots, "slot")} serves ${REQUESTS} requests in ${steps} steps, ${rival} batching in ${other}. ` +
-    `After ${count(now, "step")} ${used_now} of ${count(total, "block")} ${is(used_now)} in use, with ${count(cached_now, "token")} and room for ${waste} more; ` +
+    `${now ? `In step ${now},` : "Before the first step"} ${used_now} of ${count(total, "block")} ${is(used_now)} in use, with ${count(cached_now, "token")} and room for ${waste} more; ` +
     `${count(lost, "preemption")} so far. At most ${peak} ${is(peak)} in use at once.`;
 }
 

@@ -186,9 +186,10 @@ def describe(state: Mapping[str, Any]) -> str:
     lost = sum(step < now for step, _ in run.preempted)
     peak = max(run.used)
     waste = used * block - cached
+    when = f"In step {now}," if now else "Before the first step"
     return (
         f"{name} batching over {_count(state['slots'], 'slot')} serves {NUM_REQUESTS} requests in "
-        f"{run.steps} steps, {other} batching in {run.other}. After {_count(now, 'step')} "
+        f"{run.steps} steps, {other} batching in {run.other}. {when} "
         f"{used} of {_count(total, 'block')} {'is' if used == 1 else 'are'} in use, with "
         f"{_count(cached, 'token')} and room for {waste} more; "
         f"{_count(lost, 'preemption')} so far. At most {peak} {'is' if peak == 1 else 'are'} in "

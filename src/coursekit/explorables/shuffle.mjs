@@ -125,9 +125,9 @@ export function describe(state) {
   const point = path[seen / batch_size], [minus, plus, both] = losses(point);
   const { epoch, times } = counts(used, seen), wide = swing(path, state);
   const covered = times.filter((count) => count > 0).length, more = times.filter((count) => count > 1).length;
-  const error = `After ${seen} examples the mean squared error is ${number(minus)} on class −, ` +
+  const error = `After ${seen} example${seen === 1 ? "" : "s"} the mean squared error is ${number(minus)} on class −, ` +
     `${number(plus)} on class + and ${number(both)} on both; the best line has ${fixed(losses(BEST)[2])} on both.`;
-  const moved = wide === null ? "" : ` In the last ${N} examples b swung over ${number(wide)}.`;
+  const moved = wide === null ? "" : ` In the last ${N} examples b swung over a range of ${number(wide)}.`;
   const cover = ` Epoch ${epoch + 1} has used ${covered} of ${N} examples so far` +
     `${more ? `, ${more} of them more than once` : ""}.`;
   return `${how} ${error}${moved}${cover}` +

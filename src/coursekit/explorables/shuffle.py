@@ -189,13 +189,13 @@ def describe(state: Mapping[str, Any]) -> str:
     point = solution.path[seen // batch_size]
     minus, plus, both = losses(point)
     error = (
-        f"After {seen} examples the mean squared error is {_number(minus)} on class −, "
-        f"{_number(plus)} on class + and {_number(both)} on both; "
+        f"After {seen} example{'s' * (seen > 1)} the mean squared error is {_number(minus)} on "
+        f"class −, {_number(plus)} on class + and {_number(both)} on both; "
         f"the best line has {fixed(losses(BEST)[2])} on both."
     )
     wide = swing(solution.path, state)
     moved = (
-        f" In the last {NUM_EXAMPLES} examples b swung over {_number(wide)}."
+        f" In the last {NUM_EXAMPLES} examples b swung over a range of {_number(wide)}."
         if wide is not None
         else ""
     )

@@ -68,7 +68,7 @@ export function describe(state) {
   if (!now) return `${start} Nothing is known yet; the softmax over the whole row looks at position ${truth} on average.`;
   if (now.output === null) return `${start} The sum of the weights is larger than ${HALF_MAX}, the largest number of half precision: it is infinite, and the output is not a number. Subtract the largest score and it comes back.`;
   const middle = `Largest score ${now.highest}, sum ${fixed(now.total)}, output ${fixed(now.output)}.`;
-  const rose = read > tile && now.rise > 0 ? ` The last tile raised the largest score by ${now.rise}: what was added up before ${method === "correct" ? `was multiplied by 1/${power(now.rise)}` : method === "keep" ? `should be 1/${power(now.rise)} of what it is` : "needs no factor, as long as nothing overflows"}.` : "";
+  const rose = read > tile && now.rise > 0 ? ` The last tile raised the largest score by ${now.rise}: what was added up before ${method === "correct" ? `was multiplied by 1/${power(now.rise)}` : method === "keep" ? `should have been multiplied by 1/${power(now.rise)}, and was not` : "needs no factor, as long as nothing overflows"}.` : "";
   const end = read < KEYS ? ` The whole row has the output ${truth}.`
     : off === 0 && method === "keep" && tile < KEYS ? ` The output of the whole row is ${truth}: equal by luck. The first tile held the largest score, so there was nothing to correct.`
     : off === 0 ? ` The output of the whole row is ${truth}: equal to the last bit, and never more than ${tile} of the ${KEYS} scores were held.`

@@ -171,7 +171,7 @@ def _told_rise(now: Step, method: str) -> str:
     share = f"1/{int(_power(now.rise))}"
     done = {
         "correct": f"was multiplied by {share}",
-        "keep": f"should be {share} of what it is",
+        "keep": f"should have been multiplied by {share}, and was not",
         "raw": "needs no factor, as long as nothing overflows",
     }
     return (

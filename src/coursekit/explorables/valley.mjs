@@ -103,12 +103,12 @@ export function describe(state) {
   const { time, race, learning_rate } = state, lanes = simulate(state), byUpdates = race === "updates";
   const now = lanes.map(({ name, batch_size, path }) => {
     const updates = updatesAt(state, batch_size);
-    return `${name} ${shown(path[updates])} (${byUpdates ? updates * batch_size + " read" : count(updates, "update")})`;
+    return `${shown(path[updates])} for ${name} (${byUpdates ? updates * batch_size + " read" : count(updates, "update")})`;
   });
   return `After ${byUpdates ? count(time, "update") : count(PER_TICK * time, "example")} each, ` +
     `the loss above the minimum is: ${now.join(", ")}. ` +
-    `Lowest at the end in ${SHUFFLES} shuffles: ${lanes.map(({ name, wins }) => `${name} ${wins}`).join(", ")}.` +
-    (learning_rate > LIMIT ? ` Above the learning rate ${fixed(LIMIT)} even the full batch diverges.` : "");
+    `Lowest at the end in ${SHUFFLES} shuffles: ${lanes.map(({ name, wins }) => `${name} in ${wins}`).join(", ")}.` +
+    (learning_rate > LIMIT ? ` Above the learning rate ${fixed(LIMIT)} even the full batch diverges, unless it starts on the floor.` : "");
 }
 
 // ---- picture ----
@@ -177,8 +177,8 @@ export function draw(state, width) {
     `<svg width="${width}" height="${height}">${[...lanes].sort((one, other) => one.looked - other.looked).map((lane) =>
       trail(lane, updatesAt(state, lane.batch_size), view.at)).join("")}</svg>`,
     names(state, lanes, width, view),
-    words(0, height + 20, "One block: one batch, one update.", "soft") +
-      words(0, height + 37, `A full row: one epoch, all ${N} examples once.`, "soft") +
+    words(0, height + 20, "A block: one batch, one update.", "soft") +
+      words(0, height + 37, `A full row: one epoch, all ${N} examples.`, "soft") +
       rhythm(state, lanes, width, height + 46),
     rule(state, looked, below + 14),
   ] };
@@ -194,11 +194,11 @@ export function table(state) {
 const figure = explorable({
   title: "Three ways down one valley",
   defaults: DEFAULTS, controls: CONTROLS, views: VIEWS, draw, describe, table,
-  question: "Race twice: by equal updates, then by equal examples read. Does the same batch size end lowest both times?",
+  question: "Race twice: by equal updates, then by equal examples read. Does the same batch size win both times?",
   answers: [
-    ["Yes, the full batch", "By updates it wins, reading 16 times as much as B = 1. By examples, B = 1 makes 16 updates to its one."],
-    ["No: by examples, one in the middle", "Usually: many updates, calm enough to settle. The last column counts how often."],
-    ["No: by examples, B = 1", "It comes near first and cannot settle: each example pulls its own way. With a smaller η it wins."],
+    ["Yes, the full batch", "By updates it wins, reading 16 times as much as B = 1. By examples it makes 1 update to 16."],
+    ["No: by examples, one in the middle", "Usually: many updates, calm enough to settle. See the last column."],
+    ["No: by examples, B = 1", "It comes near first, but cannot settle. With a smaller η it wins."],
   ],
 });
 
@@ -208,7 +208,7 @@ function render({ model, el, signal }) {
   const layer = document.createElement("div"), starts = Object.keys(STARTS);
   layer.style = "position:relative;height:0";
   layer.innerHTML = starts.map((start) => `<div role="slider" tabindex="0" aria-label="Start, ${start}" ` +
-    'style="position:absolute;width:32px;height:32px;border:1.5px dashed;border-radius:50%;cursor:grab;touch-action:none"></div>').join("");
+    'aria-valuemin="-2" aria-valuemax="4" style="position:absolute;width:32px;height:32px;border:2px dashed;border-radius:50%;cursor:grab;touch-action:none"></div>').join("");
   const settle = starts.map((start, i) => {
     const node = layer.children[i], keys = keysOf(start);
     const move = (to) => {

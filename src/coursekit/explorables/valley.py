@@ -230,18 +230,21 @@ def describe(state: Mapping[str, Any]) -> str:
     made = [updates_made(state, lane.batch_size) for lane in lanes]
     head = f"After {_count(time, 'update') if by_updates else _count(4 * time, 'example')} each"
     now = ", ".join(
-        f"{lane.name} {_shown(lane.path[updates])} "
+        f"{_shown(lane.path[updates])} for {lane.name} "
         f"({f'{updates * lane.batch_size} read' if by_updates else _count(updates, 'update')})"
         for lane, updates in zip(lanes, made, strict=True)
     )
-    wins = ", ".join(f"{lane.name} {lane.wins}" for lane in lanes)
+    wins = ", ".join(f"{lane.name} in {lane.wins}" for lane in lanes)
     sentences = [
         f"{head}, the loss above the minimum is: {now}.",
         f"Lowest at the end in {NUM_SHUFFLES} shuffles: {wins}.",
     ]
     limit = 2 / CURVATURES[1]
     if state["learning_rate"] > limit:
-        sentences.append(f"Above the learning rate {fixed(limit)} even the full batch diverges.")
+        sentences.append(
+            f"Above the learning rate {fixed(limit)} even the full batch diverges, unless it "
+            "starts on the floor."
+        )
     return " ".join(sentences)
 
 

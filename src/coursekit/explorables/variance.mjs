@@ -92,7 +92,7 @@ export function describe(state) {
     ? "No batch is drawn yet."
     : `${draws} ${draws === 1 ? "batch" : "batches"} of ${batch_size} drawn from ` +
       `${num_examples} examples ${sampling} replacement: ` +
-      `the variance of their gradients is ${fixed(solution.spread[draws - 1])}.`;
+      `${draws === 1 ? "the square of its error" : "the variance of their gradients"} is ${fixed(solution.spread[draws - 1])}.`;
   const cost = truth === 0 ? "A batch of everything has no error."
     : `One batch is off by ±${fixed(Math.sqrt(truth))}; half of that needs ` +
       `B = ${needed(state, truth / 4)}, a tenth needs B = ${needed(state, truth / 100)}.`;
@@ -209,7 +209,7 @@ export function table(state) {
   return { head: [`Batches of ${batch_size}`, "variance", "error"], rows: [
     row(`${ruler("with")}With replacement: σ²/B`, solution.with_replacement),
     row(`${ruler("without")}Without: σ²/B · (N − B)/(N − 1)`, solution.without_replacement),
-    row(`${key("dot", "vermillion")}Drawn, ${draws} batches`, solution.spread[draws - 1]),
+    row(`${key("dot", "vermillion")}Drawn, ${draws} ${draws === 1 ? "batch" : "batches"}`, solution.spread[draws - 1]),
   ] };
 }
 

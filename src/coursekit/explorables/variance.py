@@ -148,10 +148,11 @@ def describe(state: Mapping[str, Any]) -> str:
     if draws == 0:
         drawn = "No batch is drawn yet."
     else:
+        what = "the square of its error" if draws == 1 else "the variance of their gradients"
         drawn = (
             f"{draws} {'batch' if draws == 1 else 'batches'} of {batch_size} drawn from "
             f"{state['num_examples']} examples {state['sampling']} replacement: "
-            f"the variance of their gradients is {fixed(solution.spread[draws - 1])}."
+            f"{what} is {fixed(solution.spread[draws - 1])}."
         )
     if truth == 0:
         cost = "A batch of everything has no error."
