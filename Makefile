@@ -5,8 +5,9 @@ PYTHONS := python3 python3.13 python3.12 python3.11 python
 PYTHON := $(shell for python in $(PYTHONS); do "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null && echo "$$python" && break; done)
 RUN := .venv/bin/python -m
 
-# Two tests at a time, a thread each: models this small only lose by sharing one.
-TESTING := --numprocesses 2 --dist loadfile --timeout 600 --nbval-cell-timeout 120
+# Two tests at a time, a thread each: models this small only lose by sharing one. In the order of
+# collection: reordered by number, files of few and long tests would come last and leave a core idle.
+TESTING := --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 600 --nbval-cell-timeout 120
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help book serve bundle test refresh environment clean

@@ -129,7 +129,7 @@ function lossCurves({ epoch, done }, { batch_size, read }, { left, right, cell, 
     legend(LOSSES, "loss of", [["square", "vermillion", 56, "the batch"], ["dot", "ink", 136, "all eight"], ["ring", "blue", 210, "full step"]]);
   const stairs = [[left, y(path[0])], ...reads.slice(1, done + 1).flatMap((end, k) => [[x(end), y(path[k])], [x(end), y(path[k + 1])]])];
   const batches = steps.slice(0, done).map(({ loss }, k) => {
-    const middle = (x(reads[k]) + x(reads[k + 1])) / 2, level = y(loss), room = level - y(path[k]), crowded = cell < 40 && batch_size === 1;
+    const middle = (x(reads[k]) + x(reads[k + 1])) / 2, level = y(loss), room = level - y(path[k]), crowded = cell < 50 && batch_size === 1;
     const text = loss <= most ? fixed(loss, batch_size > 1 ? 2 : 1) : crowded && k < done - 1 ? "↑" : `↑ ${fixed(loss, 0)}`;
     return line("vermillion strong", [x(reads[k]) + 3, level], [x(reads[k + 1]) - 3, level]) + mark("square", "vermillion", middle, level) +
       words(Math.min(middle, right + 6 - 4 * text.length), level + (room > 0 && room < 24 && level < bottom - 14 ? 18 : -9), text, k === done - 1 ? "strong" : "soft", "middle");
@@ -163,7 +163,7 @@ function drag(x, y, { batch_size }, width) {
 
 export function table(state) {
   const { epoch, now, at } = shownIn(state);
-  const row = (name, values, loss) => [name, ...[...(values ?? ["–", "–", "–"]), loss ?? "–"].map((value) => (value === "–" ? value : fixed(value, Math.abs(value) < 1000 ? 2 : 0)))];
+  const row = (name, values, loss) => [name, ...[...(values ?? ["–", "–", "–"]), loss ?? "–"].map((value) => (value === "–" ? value : fixed(value, Math.abs(value) < 100 ? 2 : 0)))];
   return { head: ["At this step", "w₁", "w₂", "b", "loss"], rows: [
     row("Before the step, all eight", (now ?? at).params, (now ?? at).full_loss),
     row(`${key("square", "vermillion")}Gradient of the batch`, now?.gradient, now?.loss),
