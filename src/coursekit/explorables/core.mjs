@@ -1,6 +1,6 @@
 // The shared core of every explorable: numbers, marks, state, controls, player, theme, clean-up.
 // A figure imports from here on its first line and is otherwise its own maths and drawing.
-// When a figure is shipped, `bundle` in explorable.py puts this text in place of that line.
+// When a figure is shipped, bundle.py puts this text in place of that line.
 
 // ---- numbers: only + - * / sqrt and 32-bit steps, so that core.py matches bit for bit ----
 
