@@ -89,8 +89,8 @@ export function describe(state) {
 
 const ROW = 28, GAP = 18, TOP = 56;
 function frame(width, { way, ranks }) {
-  const lane = width < 420 ? 4 : 6, right = width - 62;
-  const left = way === "ring" ? 56 : way === "server" ? 76 : (lane < 6 ? 48 : 56) + lane * ranks + 14;
+  const narrow = width < 420, lane = narrow ? 4 : 6, right = width - 62;
+  const left = way === "ring" ? 56 : way === "server" ? 76 : (narrow ? 62 : 70) + lane * ranks;
   const cell = Math.min(88, (right - left) / ranks);
   return { left, cell, lane, end: left + cell * ranks, x: (c) => left + c * cell, y: (r) => TOP + r * (ROW + GAP),
     bottom: TOP + ranks * (ROW + GAP) };
