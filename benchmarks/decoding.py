@@ -26,6 +26,7 @@ from coursekit.decoding import (
     Gpt,
     GptConfig,
     Request,
+    Run,
     continuous_batching,
     decode_by_recompute,
     decode_with_cache,
@@ -38,6 +39,10 @@ from coursekit.decoding import (
 )
 
 SLOTS = 16
+STATIC = "course, static"
+SORTED = "course, static, sorted (oracle)"
+PAGED = "course, continuous, paged"
+THEIR_STATIC = "transformers generate, static"
 Way = Callable[[], list[list[int]]]
 
 
@@ -198,12 +203,16 @@ def single_stream(config: GptConfig, length: int, rounds: int) -> str:
     return about + "\n\n" + results(times, length, "transformers generate")
 
 
-def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
-    model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
-    theirs, continuous = in_transformers(model), Continuous(model)
+def most_new(config: GptConfig) -> int:
+    """Most new tokens that one of the requests asks for."""
+    return config.context_length // 2
+
+
+def mixed_requests(config: GptConfig, num_requests: int) -> list[Request]:
+    """Prompts of 8 to 64 tokens; a few requests ask for many more new tokens than most."""
     rng = np.random.default_rng(1)
-    most = config.context_length // 2
-    requests = [
+    most = most_new(config)
+    return [
         Request(
             i,
             tuple(rng.integers(0, config.vocab_size, rng.integers(8, 65)).tolist()),
@@ -211,24 +220,21 @@ def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
         )
         for i in range(num_requests)
     ]
+
+
+def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
+    model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
+    theirs, continuous = in_transformers(model), Continuous(model)
+    requests = mixed_requests(config, num_requests)
+    most = most_new(config)
     total = sum(request.num_new for request in requests)
-    groups = [requests[i : i + SLOTS] for i in range(0, num_requests, SLOTS)]
     pages = {"num_slots": SLOTS, "num_blocks": 512, "block_size": 16}
     rows = {"num_slots": SLOTS, "num_blocks": SLOTS, "block_size": config.context_length}
-
-    def listed(run: object) -> list[list[int]]:
-        return [run.tokens[request.id] for request in requests]
-
-    ways: dict[str, Way] = {
+    ways = engines(model, theirs, requests, SLOTS, pages) | {
         "course, one after the other": lambda: [decode_with_cache(model, r) for r in requests],
-        "course, static": lambda: listed(static_batching(model, requests, batch_size=SLOTS)),
-        "course, static, sorted (oracle)": lambda: listed(
-            static_batching(model, requests, batch_size=SLOTS, sort=True)
+        SORTED: lambda: in_order(
+            static_batching(model, requests, batch_size=SLOTS, sort=True), requests
         ),
-        "course, continuous, paged": lambda: listed(continuous_batching(model, requests, **pages)),
-        "transformers generate, static": lambda: [
-            row for group in groups for row in generate(theirs, group)
-        ],
         "transformers generate_batch": lambda: continuous.generate_batch(requests),
         "transformers generate_batch, a length for each": lambda: continuous.each_its_length(
             requests
@@ -252,14 +258,71 @@ def many_requests(config: GptConfig, num_requests: int, rounds: int) -> str:
         "`generate` is; the manager inside it takes a length for each, which is its best case.\n\n"
         "“Course, continuous, paged” is "
         + ", ".join(
-            f"{spread(ratios(times, name, 'course, continuous, paged'), 1)} times as fast as "
-            f"“{name}”"
+            f"{spread(ratios(times, name, PAGED), 1)} times as fast as “{name}”"
             for name in times
             if name.startswith("transformers")
         )
         + "."
     )
-    return about + "\n\n" + results(times, total, "course, static")
+    return about + "\n\n" + results(times, total, STATIC)
+
+
+def over_slots(config: GptConfig, num_requests: int, slots: Sequence[int], rounds: int) -> str:
+    """Continuous against static batching of the same requests, for several numbers of slots."""
+    model = random_gpt(config, rng=np.random.default_rng(0), dtype=np.float32)
+    theirs = in_transformers(model)
+    requests = mixed_requests(config, num_requests)
+    num_blocks = num_requests * config.context_length // 16  # room for all of them at once
+    rows = []
+    for num_slots in slots:
+        static = static_batching(model, requests, batch_size=num_slots)
+        pages = {"num_slots": num_slots, "num_blocks": num_blocks, "block_size": 16}
+        paged = continuous_batching(model, requests, **pages)
+        times = timed(engines(model, theirs, requests, num_slots, pages), rounds)
+        rows.append(
+            [
+                str(num_slots),
+                f"{static.num_steps} and {paged.num_steps}",
+                spread(ratios(times, STATIC, PAGED)),
+                spread(ratios(times, THEIR_STATIC, PAGED)),
+                f"{num_slots * config.context_length / paged.peak_reserved:.1f}",
+            ]
+        )
+    about = (
+        f"## Continuous against static batching by slots, {num_requests} requests, "
+        f"{config.num_params / 1e6:.1f} million weights\n\n"
+        f"The requests are those above; {num_blocks} blocks of 16, so that none is preempted. A "
+        "cache of reserved rows would be as many times larger as the last column says."
+    )
+    headers = [
+        "slots",
+        "steps, static and continuous",
+        f"times as fast as “{STATIC}”",
+        f"times as fast as “{THEIR_STATIC}”",
+        "reserved rows ÷ cache held",
+    ]
+    return about + "\n\n" + table(headers, rows)
+
+
+def engines(
+    model: Gpt,
+    theirs: torch.nn.Module,
+    requests: Sequence[Request],
+    num_slots: int,
+    pages: dict[str, int],
+) -> dict[str, Way]:
+    """The ways that take the requests in batches of ``num_slots``."""
+    groups = [requests[i : i + num_slots] for i in range(0, len(requests), num_slots)]
+    return {
+        STATIC: lambda: in_order(static_batching(model, requests, batch_size=num_slots), requests),
+        PAGED: lambda: in_order(continuous_batching(model, requests, **pages), requests),
+        THEIR_STATIC: lambda: [row for group in groups for row in generate(theirs, group)],
+    }
+
+
+def in_order(run: Run, requests: Sequence[Request]) -> list[list[int]]:
+    """Each request's new tokens."""
+    return [run.tokens[request.id] for request in requests]
 
 
 def timed(ways: dict[str, Way], rounds: int) -> Times:
@@ -297,6 +360,7 @@ def main() -> None:
         single_stream(small, 256, rounds=5),
         single_stream(large, 96, rounds=3),
         many_requests(small, 48, rounds=7),
+        over_slots(small, 48, (8, 16, 24, 48), rounds=7),
         many_requests(large, 24, rounds=3),
     ]
     write_report("decoding", "Decoding", ["numpy", "torch", "transformers"], parts)
