@@ -22,10 +22,19 @@ def nox(*arguments: str) -> str:
     return ran.stdout + ran.stderr
 
 
-def python_of(session: str) -> Path | None:
-    """The Python of a session's environment; None where its interpreter was not found."""
+def python_without_the_course(session: str) -> Path | None:
+    """The Python of a session's environment; None where its interpreter was not found.
+
+    What an earlier run installed is removed, so that a setup cell has to install the package.
+    """
     python = ROOT / ".nox" / session.replace(".", "-") / "bin" / "python"
-    return python if python.exists() else None
+    if not python.exists():
+        return None
+    uninstall = [python, "-m", "pip", "uninstall", "--quiet", "--yes", "batch-by-batch"]
+    subprocess.run(uninstall, capture_output=True, check=True)
+    found = [python, "-c", "import importlib.util as u; print(u.find_spec('coursekit'))"]
+    assert subprocess.run(found, capture_output=True, text=True, check=True).stdout == "None\n"
+    return python
 
 
 def run(python: Path, notebook: Path, wheel: Path, *options: str) -> dict[str, object]:

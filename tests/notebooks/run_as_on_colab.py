@@ -1,10 +1,10 @@
-"""Run one notebook as Colab would: in a bare folder, from its own setup cell, nothing else there.
+"""Run one notebook as Colab would: in a bare folder, from its own setup cell.
 
     BATCH_BY_BATCH_SOURCE=file:///…/the.whl python run_as_on_colab.py NOTEBOOK [--setup-alone]
 
 Run by the Python of the environment that stands in for Colab; see test_colab.py. Ends with exit
-code 1 and one line when a cell fails or its result cannot be shown, when coursekit was there
-beforehand, or when the setup cell changed a package that Colab brings.
+code 1 and one line when a cell fails or its result cannot be shown, or when the setup cell changed
+a package that Colab brings.
 """
 
 import json
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
@@ -30,10 +30,6 @@ print(json.dumps([ipywidgets.__version__, sorted(data)]))
 
 def main(path: str, *options: str) -> None:
     """Run the notebook; report seconds as JSON."""
-    uninstall = [sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "batch-by-batch"]
-    subprocess.run(uninstall, capture_output=True, check=True)
-    if util.find_spec("coursekit") is not None:
-        sys.exit("coursekit is here before the setup cell has run")
     before = versions()
     notebook = nbformat.read(path, 4)
     setup = next(cell for cell in notebook.cells if cell.get("id") == "setup")

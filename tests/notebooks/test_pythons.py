@@ -10,13 +10,13 @@ import warnings
 
 import pytest
 
-from .colab import CHAPTERS, nox, python_of, run
+from .colab import CHAPTERS, nox, python_without_the_course, run
 
 
 @pytest.mark.parametrize("version", ["3.12", "3.13"])
 def test_its_own_tests_the_setup_cell_and_a_live_figure(wheel, version):
     said = nox("--sessions", f"core-{version}")
-    python = python_of(f"core-{version}")
+    python = python_without_the_course(f"core-{version}")
     if python is None:
         warnings.warn(f"Python {version} is not on this machine; not tried there", stacklevel=1)
         return
